@@ -1,0 +1,232 @@
+package change
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendIdent appends name as a quoted identifier.
+func AppendIdent(dst []byte, name string) []byte {
+	dst = append(dst, '`')
+	for i := range len(name) {
+		if name[i] == '`' {
+			dst = append(dst, '`')
+		}
+		dst = append(dst, name[i])
+	}
+	return append(dst, '`')
+}
+
+// AppendName appends `database`.`table`.
+func (t *Table) AppendName(dst []byte) []byte {
+	return AppendIdent(append(AppendIdent(dst, t.Database), '.'), t.Name)
+}
+
+// AppendSelect appends the expression whose text ParseText understands. The
+// session reads with character_set_results NULL and time_zone '+00:00'
+// (tenant.Session sets both), so that text arrives as it is stored.
+func (c *Column) AppendSelect(dst []byte) []byte {
+	switch c.Kind {
+	case Float32: // a FLOAT prints six digits, the sum prints all that it takes to read it back
+		return append(AppendIdent(append(dst, '('), c.Name), "+0e0)"...)
+	case Enum, Set, Bit:
+		return append(AppendIdent(append(dst, "CAST("...), c.Name), " AS UNSIGNED)"...)
+	case Fixed:
+		dst = append(AppendIdent(append(dst, "CAST("...), c.Name), " AS BINARY("...)
+		return append(strconv.AppendInt(dst, int64(c.Length), 10), "))"...)
+	default:
+		return AppendIdent(dst, c.Name)
+	}
+}
+
+// ParseText turns the text of a SELECT of AppendSelect into a Value; nil is
+// NULL. Bytes of the result point into raw where the kind allows it.
+func (c *Column) ParseText(raw []byte) (Value, error) {
+	if raw == nil {
+		return Value{}, nil
+	}
+	v := Value{Kind: c.Kind}
+	var err error
+	switch c.Kind {
+	case Int:
+		var i int64
+		i, err = strconv.ParseInt(string(raw), 10, 64)
+		v.Bits = uint64(i)
+	case Uint, Year, Bit, Enum, Set:
+		v.Bits, err = strconv.ParseUint(string(raw), 10, 64)
+	case Float32:
+		var f float64
+		f, err = strconv.ParseFloat(string(raw), 64)
+		v.Bits = uint64(math.Float32bits(float32(f)))
+	case Float64:
+		var f float64
+		f, err = strconv.ParseFloat(string(raw), 64)
+		v.Bits = math.Float64bits(f)
+	case Decimal:
+		v.Bytes, err = CanonicalDecimal(raw, c.Scale)
+	case Date:
+		v.Bits, err = ParseDate(raw)
+	case Datetime:
+		v.Bits, err = ParseDatetime(raw)
+	case Timestamp:
+		v.Bits, err = ParseTimestamp(raw)
+	case Time:
+		var us int64
+		us, err = ParseTime(raw)
+		v.Bits = uint64(us)
+	case Binary:
+		v.Bytes = c.Pad(raw)
+	default:
+		v.Bytes = raw
+	}
+	if err != nil {
+		return Value{}, fmt.Errorf("column %s: %w", c.Name, err)
+	}
+	return v, nil
+}
+
+// Pad fills the short value of a BINARY(n) column with zeros to its length; a
+// change log leaves trailing zeros out.
+func (c *Column) Pad(raw []byte) []byte {
+	if len(raw) >= c.Length {
+		return raw
+	}
+	p := make([]byte, c.Length)
+	copy(p, raw)
+	return p
+}
+
+// CanonicalDecimal writes a decimal text with scale fractional digits, no
+// leading zeros but one before the point, no plus sign, and no negative zero.
+func CanonicalDecimal(raw []byte, scale int) ([]byte, error) {
+	body, negative := after(raw, '-')
+	body, _ = after(body, '+')
+	whole, frac, _ := bytes.Cut(body, []byte{'.'})
+	whole = bytes.TrimLeft(whole, "0")
+	out := make([]byte, 0, len(whole)+scale+3)
+	out = append(out, '-')
+	if len(whole) == 0 {
+		out = append(out, '0')
+	}
+	out = append(out, whole...)
+	if scale > 0 {
+		out = append(out, '.')
+		out = append(out, frac[:min(len(frac), scale)]...)
+		for i := len(frac); i < scale; i++ {
+			out = append(out, '0')
+		}
+	}
+	zero := true
+	for _, b := range out[1:] {
+		if b != '.' && (b < '0' || b > '9') {
+			return nil, fmt.Errorf("decimal %q is malformed", raw)
+		}
+		zero = zero && (b == '0' || b == '.')
+	}
+	if len(body) == 0 || len(frac) > scale && len(bytes.TrimRight(frac[scale:], "0")) > 0 {
+		return nil, fmt.Errorf("decimal %q does not fit %d fractional digits", raw, scale)
+	}
+	if negative && !zero {
+		return out, nil
+	}
+	return out[1:], nil
+}
+
+// AppendLiteral appends v as an SQL literal that gives exactly v when it is
+// assigned to the column or compared with it. The session speaks utf8mb4, has
+// time_zone '+00:00' and a sql_mode without NO_BACKSLASH_ESCAPES and
+// ANSI_QUOTES (tenant.Session sets all three).
+func (c *Column) AppendLiteral(dst []byte, v Value) []byte {
+	switch v.Kind {
+	case Null:
+		return append(dst, "NULL"...)
+	case Int:
+		return strconv.AppendInt(dst, int64(v.Bits), 10)
+	case Uint, Year, Bit, Enum, Set:
+		return strconv.AppendUint(dst, v.Bits, 10)
+	case Float32:
+		return strconv.AppendFloat(dst, float64(math.Float32frombits(uint32(v.Bits))), 'e', -1, 64)
+	case Float64:
+		return strconv.AppendFloat(dst, math.Float64frombits(v.Bits), 'e', -1, 64)
+	case Decimal:
+		return append(dst, v.Bytes...)
+	case Date:
+		return append(appendDate(append(dst, '\''), v.Bits), '\'')
+	case Datetime:
+		return append(appendDatetime(append(dst, '\''), v.Bits), '\'')
+	case Timestamp:
+		return append(appendTimestamp(append(dst, '\''), v.Bits), '\'')
+	case Time:
+		return append(appendTime(append(dst, '\''), int64(v.Bits)), '\'')
+	case Text:
+		if (c.Charset == "utf8mb4" || c.Charset == "utf8" || c.Charset == "utf8mb3") && utf8.Valid(v.Bytes) {
+			return appendQuoted(dst, v.Bytes)
+		}
+		return appendQuoted(append(dst, "_binary"...), v.Bytes)
+	case JSON:
+		return appendQuoted(dst, v.Bytes)
+	default:
+		return appendQuoted(append(dst, "_binary"...), v.Bytes)
+	}
+}
+
+// appendQuoted appends b between quotes, escaped for a server without
+// NO_BACKSLASH_ESCAPES.
+func appendQuoted(dst, b []byte) []byte {
+	dst = append(dst, '\'')
+	for len(b) > 0 {
+		i := bytes.IndexAny(b, "\x00'\\\x1a")
+		if i < 0 {
+			break
+		}
+		dst = append(dst, b[:i]...)
+		switch b[i] {
+		case 0:
+			dst = append(dst, '\\', '0')
+		case 0x1a:
+			dst = append(dst, '\\', 'Z')
+		default:
+			dst = append(dst, '\\', b[i])
+		}
+		b = b[i+1:]
+	}
+	return append(append(dst, b...), '\'')
+}
+
+// AppendString appends s, UTF-8, as a quoted SQL string.
+func AppendString(dst []byte, s string) []byte { return appendQuoted(dst, []byte(s)) }
+
+// Format writes v for people: messages, reports, images of conflicts. Bytes
+// that are no text are shown as hexadecimal.
+func (c *Column) Format(v Value) string {
+	switch v.Kind {
+	case Text, JSON:
+		if utf8.Valid(v.Bytes) {
+			return strconv.Quote(string(v.Bytes))
+		}
+		return "0x" + hex.EncodeToString(v.Bytes)
+	case Binary, Fixed, Geometry:
+		return "0x" + hex.EncodeToString(v.Bytes)
+	default:
+		return string(c.AppendLiteral(nil, v))
+	}
+}
+
+// equalJSON compares two documents by meaning: spaces and the order of
+// members do not count, numbers are compared by value.
+func equalJSON(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	return reflect.DeepEqual(x, y)
+}

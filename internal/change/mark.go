@@ -1,0 +1,123 @@
+package change
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Database is the database of our own tables in every tenant.
+const Database = "duplex"
+
+// A Mark is what makes a transaction an applied one: the link's checkpoint row
+// in it. The site's reader finds it there.
+type Mark struct {
+	Project string
+	Link    string // "from>to", site names
+	Lane    int
+	Epoch   uint64
+	Version int64   // the highest version that what it carries has seen: raises the clock
+	Carried []Stamp // of the source transactions in it, in source order; a chunk of a copy has one with NoSeq
+}
+
+// carriedFormat is the first byte of the checkpoint's carried column.
+const carriedFormat = 1
+
+// errCarried says that a carried column holds something else.
+var errCarried = errors.New("carried stamps are malformed")
+
+// AppendCarried appends stamps in the form of the checkpoint's carried column:
+// a format byte, then per stamp seq, version, seen, each as a difference to the
+// stamp before, as varints.
+func AppendCarried(dst []byte, stamps []Stamp) []byte {
+	dst = append(dst, carriedFormat)
+	dst = binary.AppendUvarint(dst, uint64(len(stamps)))
+	var prev Stamp
+	for _, s := range stamps {
+		dst = binary.AppendVarint(dst, int64(s.Seq-prev.Seq))
+		dst = binary.AppendVarint(dst, s.Version-prev.Version)
+		dst = appendSeqs(dst, s.Seen)
+		prev = s
+	}
+	return dst
+}
+
+func appendSeqs(dst []byte, s Seqs) []byte {
+	dst = binary.AppendUvarint(dst, s.Low)
+	dst = binary.AppendUvarint(dst, uint64(len(s.Above)))
+	at := s.Low
+	for _, r := range s.Above {
+		dst = binary.AppendUvarint(dst, r.From-at)
+		dst = binary.AppendUvarint(dst, r.To-r.From)
+		at = r.To
+	}
+	return dst
+}
+
+// decoder reads varints until one fails; then all that follow are zero.
+type decoder struct {
+	raw []byte
+	err error
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.raw)
+	if n <= 0 {
+		d.err, d.raw = errCarried, nil
+		return 0
+	}
+	d.raw = d.raw[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.raw)
+	if n <= 0 {
+		d.err, d.raw = errCarried, nil
+		return 0
+	}
+	d.raw = d.raw[n:]
+	return v
+}
+
+// ParseCarried reads what AppendCarried wrote.
+func ParseCarried(raw []byte) ([]Stamp, error) {
+	if len(raw) == 0 || raw[0] != carriedFormat {
+		return nil, fmt.Errorf("%w: unknown format", errCarried)
+	}
+	d := &decoder{raw: raw[1:]}
+	n := d.uvarint()
+	if n > uint64(len(d.raw)) { // each stamp takes more than a byte
+		return nil, fmt.Errorf("%w: %d stamps in %d bytes", errCarried, n, len(d.raw))
+	}
+	out := make([]Stamp, 0, n)
+	var prev Stamp
+	for range n {
+		s := Stamp{Seq: prev.Seq + uint64(d.varint()), Version: prev.Version + d.varint()}
+		s.Seen = d.seqs()
+		out, prev = append(out, s), s
+	}
+	if d.err == nil && len(d.raw) > 0 {
+		d.err = errCarried
+	}
+	return out, d.err
+}
+
+func (d *decoder) seqs() Seqs {
+	s := Seqs{Low: d.uvarint()}
+	n := d.uvarint()
+	if n > uint64(len(d.raw)) {
+		d.err, d.raw = errCarried, nil
+		return s
+	}
+	at := s.Low
+	for range n {
+		from := at + d.uvarint()
+		at = from + d.uvarint()
+		if d.err != nil {
+			return s
+		}
+		s.Above = append(s.Above, Range{from, at})
+	}
+	return s
+}

@@ -1,0 +1,123 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Range is the seqs From ≤ s < To.
+type Range struct{ From, To uint64 }
+
+// Seqs is a set of seqs: all below Low, and those of Above. It is a value: no
+// method changes it or its slices, so it may be shared.
+type Seqs struct {
+	Low   uint64
+	Above []Range // ascending, apart from each other and from Low, none empty
+}
+
+// Has reports whether q is in the set.
+func (s Seqs) Has(q uint64) bool {
+	if q < s.Low {
+		return true
+	}
+	i, _ := slices.BinarySearchFunc(s.Above, q, func(r Range, q uint64) int {
+		if r.To <= q {
+			return -1
+		}
+		return 1
+	})
+	return i < len(s.Above) && s.Above[i].From <= q
+}
+
+// With returns the set with q added.
+func (s Seqs) With(q uint64) Seqs {
+	if s.Has(q) {
+		return s
+	}
+	if q == s.Low && len(s.Above) == 0 { // the common case: in order
+		return Seqs{Low: q + 1}
+	}
+	return s.union(Range{q, q + 1})
+}
+
+// Union returns the set with all of o added.
+func (s Seqs) Union(o Seqs) Seqs {
+	if o.Low > s.Low {
+		s = s.union(Range{0, o.Low})
+	}
+	for _, r := range o.Above {
+		s = s.union(r)
+	}
+	return s
+}
+
+func (s Seqs) union(r Range) Seqs {
+	all := make([]Range, 0, len(s.Above)+2)
+	all = append(all, Range{0, s.Low}, r)
+	all = append(all, s.Above...)
+	slices.SortFunc(all, func(a, b Range) int {
+		if a.From != b.From {
+			return cmp(a.From, b.From)
+		}
+		return cmp(a.To, b.To)
+	})
+	out := all[:1]
+	for _, r := range all[1:] {
+		if last := &out[len(out)-1]; r.From <= last.To {
+			last.To = max(last.To, r.To)
+		} else if r.From < r.To {
+			out = append(out, r)
+		}
+	}
+	return Seqs{Low: out[0].To, Above: out[1:]}
+}
+
+func cmp(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// FormatRanges writes ranges as "7,9-12", both ends included, for tables that
+// people read.
+func FormatRanges(rs []Range) string {
+	var b strings.Builder
+	for i, r := range rs {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatUint(r.From, 10))
+		if r.To-r.From > 1 {
+			b.WriteByte('-')
+			b.WriteString(strconv.FormatUint(r.To-1, 10))
+		}
+	}
+	return b.String()
+}
+
+// ParseRanges reads the text of FormatRanges.
+func ParseRanges(s string) ([]Range, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var out []Range
+	for part := range strings.SplitSeq(s, ",") {
+		a, b, two := strings.Cut(part, "-")
+		from, err := strconv.ParseUint(a, 10, 64)
+		to := from
+		if err == nil && two {
+			to, err = strconv.ParseUint(b, 10, 64)
+		}
+		if err != nil || to < from || to == 1<<64-1 || len(out) > 0 && from < out[len(out)-1].To {
+			return nil, fmt.Errorf("ranges %q are malformed at %q", s, part)
+		}
+		out = append(out, Range{from, to + 1})
+	}
+	return out, nil
+}

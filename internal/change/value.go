@@ -1,0 +1,96 @@
+package change
+
+import (
+	"bytes"
+	"math"
+)
+
+// Kind says how a Value holds its content. The zero Kind is SQL NULL.
+type Kind uint8
+
+// The kinds, each with what Bits or Bytes hold.
+const (
+	Null      Kind = iota
+	Int            // Bits: int64, any signed integer type
+	Uint           // Bits: uint64, any unsigned integer type
+	Float32        // Bits: IEEE 754 bits of a FLOAT, in the low 32
+	Float64        // Bits: IEEE 754 bits of a DOUBLE
+	Decimal        // Bytes: canonical text, see CanonicalDecimal
+	Text           // Bytes: as stored, in the column's own character set
+	Binary         // Bytes: as stored; BINARY(n) padded with zeros to n
+	Fixed          // Bytes: binary form of a type that clients see as text (INET4, INET6, UUID)
+	Date           // Bits: PackDate
+	Datetime       // Bits: PackDatetime
+	Timestamp      // Bits: microseconds since 1970-01-01 UTC; 0 is the zero date
+	Time           // Bits: int64 microseconds
+	Year           // Bits: the year, 0 for the zero year
+	Bit            // Bits
+	Enum           // Bits: the label's number, from 1; 0 is the empty error value
+	Set            // Bits: one bit a label
+	JSON           // Bytes: text; two texts are equal when they mean the same document
+	Geometry       // Bytes: SRID (4 bytes, little endian) and WKB
+)
+
+// A Value is one column of one row image. Bytes may point into a packet or a
+// read buffer: whoever keeps a Value longer than its row clones it.
+type Value struct {
+	Kind  Kind
+	Bits  uint64
+	Bytes []byte
+}
+
+// IsNull reports whether v is SQL NULL.
+func (v Value) IsNull() bool { return v.Kind == Null }
+
+// Clone returns v with bytes of its own.
+func (v Value) Clone() Value {
+	v.Bytes = bytes.Clone(v.Bytes)
+	return v
+}
+
+// Size is the memory that v occupies, in bytes.
+func (v Value) Size() int { return 40 + len(v.Bytes) }
+
+// Equal reports whether a and b are the same value of one column, byte for
+// byte: collations play no part. JSON is compared by meaning.
+func (v Value) Equal(o Value) bool {
+	if v.Kind != o.Kind {
+		return false
+	}
+	if v.Kind == JSON {
+		return equalJSON(v.Bytes, o.Bytes)
+	}
+	return v.Bits == o.Bits && bytes.Equal(v.Bytes, o.Bytes)
+}
+
+// Of* build values of the kinds whose content is a number.
+func OfInt(i int64) Value       { return Value{Kind: Int, Bits: uint64(i)} }
+func OfUint(u uint64) Value     { return Value{Kind: Uint, Bits: u} }
+func OfFloat32(f float32) Value { return Value{Kind: Float32, Bits: uint64(math.Float32bits(f))} }
+func OfFloat64(f float64) Value { return Value{Kind: Float64, Bits: math.Float64bits(f)} }
+func OfText(b []byte) Value     { return Value{Kind: Text, Bytes: b} }
+func OfBinary(b []byte) Value   { return Value{Kind: Binary, Bytes: b} }
+
+// A Column is what the codec has to know of a column.
+type Column struct {
+	Name      string
+	Kind      Kind   // never Null
+	Charset   string // of Text, Enum and Set, as the server names it; empty elsewhere
+	Collation string
+	Length    int  // Binary: short values are padded with zeros to it (0: VARBINARY, BLOB); Fixed: bytes; Bit: bits
+	Scale     int  // fractional digits of Decimal and of the temporal kinds
+	Generated bool // computed by the server: read and compared, never written
+}
+
+// A Table is a table as the change log or the catalogue knew it when a row was
+// read. It is never changed after its first use; a new definition is a new
+// Table, so that its address tells definitions apart.
+type Table struct {
+	Database string
+	Name     string
+	Columns  []Column
+	Key      []int // columns of the identity: the primary key, or the not-null unique key that stands for it
+}
+
+// String is database.table.
+func (t *Table) String() string { return t.Database + "." + t.Name }
