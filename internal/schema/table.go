@@ -1,0 +1,138 @@
+// Package schema is what a table is: read from a catalogue by tenant, compared,
+// and printed as DDL here. It knows no database.
+package schema
+
+import "duplex/internal/change"
+
+// A Table is the definition of a base table.
+type Table struct {
+	Database    string
+	Name        string
+	Columns     []Column
+	Keys        []Key // the primary key first if there is one, then unique keys, then the rest, each by name
+	ForeignKeys []ForeignKey
+	Checks      []Check
+	Engine      string
+	Charset     string
+	Collation   string
+	Comment     string
+	RowFormat   string // as asked for at creation; empty: the server's default
+	Partition   string // the PARTITION BY clause as SQL, empty without
+	Options     string // what else the table has, as SQL (server-specific)
+}
+
+// A Column is one column of a table. The embedded part is what the codec
+// needs; the rest is its definition.
+type Column struct {
+	change.Column
+	Type          string // as the server prints it, lower case: "bigint(20) unsigned"
+	Nullable      bool
+	Default       *string // as SQL expression text: 'x', 5, current_timestamp(3), NULL; nil: none
+	OnUpdate      string  // expression, as current_timestamp(3); empty: none
+	AutoIncrement bool
+	Expression    string // of a generated column
+	Stored        bool   // a generated column that is kept
+	Invisible     bool
+	Comment       string
+}
+
+// KeyKind tells keys apart.
+type KeyKind string
+
+// The kinds of keys.
+const (
+	Primary  KeyKind = "primary"
+	Unique   KeyKind = "unique"
+	Plain    KeyKind = "plain"
+	Fulltext KeyKind = "fulltext"
+	Spatial  KeyKind = "spatial"
+)
+
+// A Key is an index.
+type Key struct {
+	Name    string
+	Kind    KeyKind
+	Parts   []KeyPart
+	Comment string
+	Options string // what else the index has, as SQL: LOCAL, USING HASH, …
+}
+
+// A KeyPart is one column, or expression, of a key.
+type KeyPart struct {
+	Column     string // empty when Expression is set
+	Expression string
+	Prefix     int // characters or bytes; 0: the whole column
+	Descending bool
+}
+
+// A ForeignKey refers to a table, perhaps of another database.
+type ForeignKey struct {
+	Name        string
+	Columns     []string
+	RefDatabase string
+	RefTable    string
+	RefColumns  []string
+	OnDelete    string // RESTRICT, CASCADE, SET NULL, NO ACTION, SET DEFAULT
+	OnUpdate    string
+}
+
+// A Check is a check constraint of the table.
+type Check struct {
+	Name       string
+	Expression string
+}
+
+// String is database.table.
+func (t *Table) String() string { return t.Database + "." + t.Name }
+
+// Column finds a column by its exact name and gives its place, -1 if there is
+// none.
+func (t *Table) Column(name string) int {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Identity is the key that tells rows apart: the primary key, else the first
+// unique key (by name) without expressions or prefixes whose columns are all
+// NOT NULL and not generated; nil if there is neither.
+func (t *Table) Identity() *Key {
+	for i := range t.Keys {
+		if k := &t.Keys[i]; k.Kind == Primary {
+			return k
+		}
+	}
+	for i := range t.Keys {
+		if k := &t.Keys[i]; k.Kind == Unique && t.plainNotNull(k) {
+			return k
+		}
+	}
+	return nil
+}
+
+func (t *Table) plainNotNull(k *Key) bool {
+	for _, p := range k.Parts {
+		c := t.Column(p.Column)
+		if c < 0 || p.Prefix > 0 || t.Columns[c].Nullable || t.Columns[c].Generated {
+			return false
+		}
+	}
+	return true
+}
+
+// Change gives the table in the words of replication, its key the Identity.
+func (t *Table) Change() *change.Table {
+	c := &change.Table{Database: t.Database, Name: t.Name}
+	for i := range t.Columns {
+		c.Columns = append(c.Columns, t.Columns[i].Column)
+	}
+	if k := t.Identity(); k != nil {
+		for _, p := range k.Parts {
+			c.Key = append(c.Key, t.Column(p.Column))
+		}
+	}
+	return c
+}

@@ -1,0 +1,121 @@
+package tenant
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A Session is one connection with our settings: UTC, utf8mb4 in, stored bytes
+// out, a sql_mode that takes every stored value back, no foreign key checks,
+// READ COMMITTED, autocommit said aloud. One goroutine uses it.
+type Session struct {
+	Kind Kind
+	ID   uint64 // the server's number of the connection
+	conn *sql.Conn
+}
+
+// Purpose is what a session is for.
+type Purpose int
+
+// The purposes.
+const (
+	Read  Purpose = iota // reads only, and statements of ours that carry no mark
+	Apply                // writes applied transactions: carries the origin id where the server has one
+)
+
+// lockWait is how long an applier waits for a row lock before it tries the
+// transaction again.
+const lockWait = 10 * time.Second
+
+// Session opens a connection for purpose. origin is the origin id of the link
+// that writes (0: none); it is set before any transaction, since OceanBase
+// takes it when a transaction begins.
+func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*Session, error) {
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("site %s: open a session: %w", t.Site, err)
+	}
+	s := &Session{Kind: t.Kind, conn: conn}
+	for _, q := range t.settings(purpose, origin) {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return nil, errors.Join(fmt.Errorf("site %s: %s: %w", t.Site, q, err), s.Discard())
+		}
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&s.ID); err != nil {
+		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
+	}
+	return s, nil
+}
+
+func (t *Tenant) settings(purpose Purpose, origin uint32) []string {
+	set := []string{
+		"SET autocommit = 1",
+		"SET NAMES utf8mb4",
+		"SET character_set_results = NULL",
+		"SET time_zone = '+00:00'",
+		"SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		"SET foreign_key_checks = 0",
+	}
+	seconds := strconv.Itoa(int(lockWait.Seconds()))
+	switch t.Kind {
+	case OceanBase:
+		set = append(set,
+			"SET ob_query_timeout = 3600000000",
+			"SET ob_trx_timeout = 86400000000",
+			"SET ob_trx_lock_timeout = "+strconv.Itoa(int(lockWait.Microseconds())))
+		if purpose == Apply && origin != 0 {
+			set = append(set, "SET ob_org_cluster_id = "+strconv.FormatUint(uint64(origin), 10))
+		}
+	case MySQL:
+		set = append(set, "SET innodb_lock_wait_timeout = "+seconds, "SET net_write_timeout = 600")
+		if purpose == Apply && origin != 0 {
+			set = append(set, "SET pseudo_thread_id = "+strconv.FormatUint(uint64(origin), 10))
+		}
+	case MariaDB:
+		set = append(set, "SET innodb_lock_wait_timeout = "+seconds, "SET net_write_timeout = 600")
+	}
+	return set
+}
+
+// Exec runs a statement and gives the number of rows that it matched.
+func (s *Session) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	r, err := s.conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// Query runs a query.
+func (s *Session) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return s.conn.QueryContext(ctx, query, args...)
+}
+
+// Close ends the connection. An open transaction is rolled back by the server.
+func (s *Session) Close() error { return s.Discard() }
+
+// Discard closes the connection for good instead of giving it back to the
+// pool: its settings are ours.
+func (s *Session) Discard() error {
+	err := s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
+}
+
+// Kill ends another connection of ours by its number, so that what it had open
+// is decided. A connection that is gone is no error.
+func (t *Tenant) Kill(ctx context.Context, id uint64) error {
+	_, err := t.db.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
+	if err != nil && Code(err) == 1094 {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+// Package tenant is one MySQL-protocol tenant: how it is opened, what kind it
+// is, how a session of ours is set up, what its errors mean and what tables it
+// has.
+package tenant
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Kind is the family of servers that a tenant belongs to.
+type Kind string
+
+// The kinds.
+const (
+	MariaDB   Kind = "mariadb"
+	MySQL     Kind = "mysql"
+	OceanBase Kind = "oceanbase"
+)
+
+// Config says how to reach a tenant.
+type Config struct {
+	Site     string // name for messages
+	Address  string // host:port
+	User     string // as the server takes it: root, root@tenant#cluster
+	Password string
+	TLS      *tls.Config // nil: in the clear
+	Log      *slog.Logger
+}
+
+// A Tenant is open and of a known kind. It is safe for use by many goroutines.
+type Tenant struct {
+	Site    string
+	Kind    Kind
+	Version string // as version() prints it
+	Config  Config
+	db      *sql.DB
+}
+
+// dialTimeout bounds one attempt to connect.
+const dialTimeout = 5 * time.Second
+
+// Open connects and finds out the kind. It fails if the server cannot be
+// reached or refuses the login.
+func Open(ctx context.Context, c Config) (*Tenant, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	m := mysql.NewConfig()
+	m.Net, m.Addr, m.User, m.Passwd, m.TLS = "tcp", c.Address, c.User, c.Password, c.TLS
+	m.Timeout = dialTimeout
+	m.ClientFoundRows = true   // the guards count rows that matched
+	m.InterpolateParams = true // one round trip a statement
+	m.MaxAllowedPacket = 1 << 30
+	m.Collation = "utf8mb4_general_ci"
+	m.Logger = quiet{}
+	connector, err := mysql.NewConnector(m)
+	if err != nil {
+		return nil, fmt.Errorf("site %s, %s: %w", c.Site, c.Address, err)
+	}
+	t := &Tenant{Site: c.Site, Config: c, db: sql.OpenDB(connector)}
+	t.db.SetMaxIdleConns(4)
+	if err := t.detect(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("site %s, %s: %w", c.Site, c.Address, err), t.db.Close())
+	}
+	return t, nil
+}
+
+// quiet drops the driver's own messages: its errors come back to us anyway.
+type quiet struct{}
+
+func (quiet) Print(...any) {}
+
+func (t *Tenant) detect(ctx context.Context) error {
+	var comment string
+	err := t.db.QueryRowContext(ctx, "SELECT version(), @@version_comment").Scan(&t.Version, &comment)
+	if err != nil {
+		return fmt.Errorf("ask for the version: %w", err)
+	}
+	switch v := strings.ToLower(t.Version + " " + comment); {
+	case strings.Contains(v, "oceanbase"):
+		t.Kind = OceanBase
+	case strings.Contains(v, "mariadb"):
+		t.Kind = MariaDB
+	default:
+		t.Kind = MySQL
+	}
+	return nil
+}
+
+// Close ends all connections.
+func (t *Tenant) Close() error { return t.db.Close() }
+
+// DB gives the pool, for single statements that need no session of ours.
+func (t *Tenant) DB() *sql.DB { return t.db }
