@@ -91,6 +91,36 @@ func (c *Column) ParseText(raw []byte) (Value, error) {
 	return v, nil
 }
 
+// ParseColumn is ParseText for what a database driver gives for a column of a
+// text result: nil, bytes, or a number that it has parsed already.
+func (c *Column) ParseColumn(x any) (Value, error) {
+	switch x := x.(type) {
+	case nil:
+		return Value{}, nil
+	case []byte:
+		return c.ParseText(x)
+	case string:
+		return c.ParseText([]byte(x))
+	case int64:
+		switch c.Kind {
+		case Int, Uint, Year, Bit, Enum, Set:
+			return Value{Kind: c.Kind, Bits: uint64(x)}, nil
+		}
+		return c.ParseText(strconv.AppendInt(nil, x, 10))
+	case uint64:
+		switch c.Kind {
+		case Uint, Year, Bit, Enum, Set:
+			return Value{Kind: c.Kind, Bits: x}, nil
+		}
+		return c.ParseText(strconv.AppendUint(nil, x, 10))
+	case float32:
+		return c.ParseText(strconv.AppendFloat(nil, float64(x), 'g', -1, 32))
+	case float64:
+		return c.ParseText(strconv.AppendFloat(nil, x, 'g', -1, 64))
+	}
+	return Value{}, fmt.Errorf("column %s: unexpected %T from the driver", c.Name, x)
+}
+
 // Pad fills the short value of a BINARY(n) column with zeros to its length; a
 // change log leaves trailing zeros out.
 func (c *Column) Pad(raw []byte) []byte {

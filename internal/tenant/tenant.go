@@ -59,6 +59,7 @@ func Open(ctx context.Context, c Config) (*Tenant, error) {
 	m.Timeout = dialTimeout
 	m.ClientFoundRows = true   // the guards count rows that matched
 	m.InterpolateParams = true // one round trip a statement
+	m.MultiStatements = true   // whole transactions in few round trips
 	m.MaxAllowedPacket = 1 << 30
 	m.Collation = "utf8mb4_general_ci"
 	m.Logger = quiet{}
