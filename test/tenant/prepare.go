@@ -40,10 +40,14 @@ func prepared(ctx context.Context, e engine, program, cache string, o Options) (
 	if err := os.RemoveAll(work); err != nil {
 		return "", err
 	}
-	if err := prepare(ctx, e, program, cache, work, o); err != nil {
+	err = prepare(ctx, e, program, cache, work, o)
+	if err == nil {
+		err = os.Rename(filepath.Join(work, "data"), folder)
+	}
+	if err != nil {
 		return "", fmt.Errorf("prepare %s: %w", o.Kind, err)
 	}
-	return folder, os.Rename(filepath.Join(work, "data"), folder)
+	return folder, os.RemoveAll(work)
 }
 
 // prepare installs a data folder below dir, starts a server on it, gives root
