@@ -58,6 +58,7 @@ func (r *Row) Size() int64 {
 type Beat struct {
 	Site  string
 	Count uint64 // strictly increasing a site
+	At    uint64 // PackDatetime, UTC by the site's clock
 }
 
 // A Txn is one local transaction as the log holds it, whole. It carries rows
