@@ -4,8 +4,20 @@ package schema
 
 import "duplex/internal/change"
 
+// A Dialect is the family of servers whose SQL a text is in. Its words are
+// those of tenant.Kind.
+type Dialect string
+
+// The dialects.
+const (
+	MariaDB   Dialect = "mariadb"
+	MySQL     Dialect = "mysql"
+	OceanBase Dialect = "oceanbase"
+)
+
 // A Table is the definition of a base table.
 type Table struct {
+	Dialect     Dialect // of the server that it was read from, and so of its expressions
 	Database    string
 	Name        string
 	Columns     []Column
@@ -19,13 +31,17 @@ type Table struct {
 	RowFormat   string // as asked for at creation; empty: the server's default
 	Partition   string // the PARTITION BY clause as SQL, empty without
 	Options     string // what else the table has, as SQL (server-specific)
+
+	// Unsupported says, one sentence each, what cannot be replicated. Such a
+	// table is whole otherwise, but no row of it may be read or written.
+	Unsupported []string
 }
 
 // A Column is one column of a table. The embedded part is what the codec
 // needs; the rest is its definition.
 type Column struct {
 	change.Column
-	Type          string // as the server prints it, lower case: "bigint(20) unsigned"
+	Type          string // as SQL, lower case: "bigint(20) unsigned"; labels in Type.String's form
 	Nullable      bool
 	Default       *string // as SQL expression text: 'x', 5, current_timestamp(3), NULL; nil: none
 	OnUpdate      string  // expression, as current_timestamp(3); empty: none
@@ -54,7 +70,7 @@ type Key struct {
 	Kind    KeyKind
 	Parts   []KeyPart
 	Comment string
-	Options string // what else the index has, as SQL: LOCAL, USING HASH, …
+	Options string // what else the index has, as SQL: GLOBAL, USING HASH, IGNORED, …
 }
 
 // A KeyPart is one column, or expression, of a key.
@@ -78,8 +94,38 @@ type ForeignKey struct {
 
 // A Check is a check constraint of the table.
 type Check struct {
-	Name       string
+	Name       string // empty: the server gave it one
+	Column     string // the column that it is written at; empty: at the table
 	Expression string
+}
+
+// A View is the definition of a view.
+type View struct {
+	Database   string
+	Name       string
+	Definition string // the SELECT, names qualified by their database
+	Check      string // CASCADED or LOCAL; empty: none
+	Security   string // DEFINER or INVOKER; empty: as the server does
+	Definer    string
+}
+
+// String is database.view.
+func (v *View) String() string { return v.Database + "." + v.Name }
+
+// A Trigger is what has to be known of a trigger: that it is there.
+type Trigger struct {
+	Database string
+	Name     string
+	Table    string
+	Timing   string // BEFORE or AFTER
+	Event    string // INSERT, UPDATE or DELETE
+}
+
+// A Database is a database with what its new tables inherit.
+type Database struct {
+	Name      string
+	Charset   string
+	Collation string
 }
 
 // String is database.table.

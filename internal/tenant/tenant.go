@@ -36,6 +36,9 @@ type Config struct {
 	Log      *slog.Logger
 }
 
+// ErrMode says that an OceanBase tenant is not in MySQL mode.
+var ErrMode = errors.New("compatibility mode of the tenant is not MYSQL")
+
 // A Tenant is open and of a known kind. It is safe for use by many goroutines.
 type Tenant struct {
 	Site    string
@@ -43,6 +46,10 @@ type Tenant struct {
 	Version string // as version() prints it
 	Config  Config
 	db      *sql.DB
+
+	// LowerCase is lower_case_table_names: 0 means that the names of databases
+	// and tables are case sensitive.
+	LowerCase int
 }
 
 // dialTimeout bounds one attempt to connect.
@@ -82,7 +89,8 @@ func (quiet) Print(...any) {}
 
 func (t *Tenant) detect(ctx context.Context) error {
 	var comment string
-	err := t.db.QueryRowContext(ctx, "SELECT version(), @@version_comment").Scan(&t.Version, &comment)
+	err := t.db.QueryRowContext(ctx, "SELECT version(), @@version_comment, @@lower_case_table_names").
+		Scan(&t.Version, &comment, &t.LowerCase)
 	if err != nil {
 		return fmt.Errorf("ask for the version: %w", err)
 	}
@@ -93,6 +101,17 @@ func (t *Tenant) detect(ctx context.Context) error {
 		t.Kind = MariaDB
 	default:
 		t.Kind = MySQL
+	}
+	if t.Kind != OceanBase {
+		return nil
+	}
+	var mode string
+	err = t.db.QueryRowContext(ctx, "SELECT @@ob_compatibility_mode").Scan(&mode)
+	if err != nil {
+		return fmt.Errorf("ask for the compatibility mode: %w", err)
+	}
+	if !strings.EqualFold(mode, "MYSQL") {
+		return fmt.Errorf("%w: %s", ErrMode, mode)
 	}
 	return nil
 }

@@ -1,0 +1,135 @@
+package tenant
+
+import (
+	"database/sql"
+	"slices"
+	"strconv"
+	"strings"
+
+	"duplex/internal/schema"
+)
+
+func (c *catalogue) readKeys(database, name string, tables map[string]*schema.Table) error {
+	where, args := within(database, name)
+	query := "SELECT table_name, index_name, non_unique, column_name, collation, sub_part, index_type, index_comment, " +
+		c.column("statistics", "expression") + ", " + c.column("statistics", "is_visible") + ", " + c.column("statistics", "ignored") +
+		" FROM information_schema.statistics" + where + " ORDER BY table_name, index_name, seq_in_index"
+	return c.each(query, args, func(f []sql.NullString) error {
+		table := tables[f[0].String]
+		if table == nil {
+			return nil
+		}
+		n := len(table.Keys) - 1
+		if n < 0 || table.Keys[n].Name != f[1].String {
+			table.Keys = append(table.Keys, newKey(f))
+			n++
+		}
+		k := &table.Keys[n]
+		part := schema.KeyPart{Column: f[3].String, Descending: f[4].String == "D"}
+		if f[8].String != "" {
+			part.Column, part.Expression = "", f[8].String
+		}
+		if k.Kind != schema.Spatial && k.Kind != schema.Fulltext {
+			part.Prefix, _ = strconv.Atoi(f[5].String)
+		}
+		k.Parts = append(k.Parts, part)
+		return nil
+	})
+}
+
+// newKey makes a key, without its parts, of a row of readKeys.
+func newKey(f []sql.NullString) schema.Key {
+	k := schema.Key{Name: f[1].String, Kind: schema.Plain, Comment: f[7].String}
+	switch {
+	case strings.EqualFold(k.Name, "PRIMARY"):
+		k.Name, k.Kind, k.Comment = "PRIMARY", schema.Primary, "" // OceanBase has the table's comment there
+	case f[6].String == "FULLTEXT":
+		k.Kind = schema.Fulltext
+	case f[6].String == "SPATIAL":
+		k.Kind = schema.Spatial
+	case f[2].String == "0":
+		k.Kind = schema.Unique
+	}
+	if f[6].String == "HASH" {
+		k.Options = "USING HASH"
+	}
+	switch {
+	case f[10].String == "YES":
+		k.Options = strings.TrimSpace(k.Options + " IGNORED")
+	case f[9].String == "NO":
+		k.Options = strings.TrimSpace(k.Options + " INVISIBLE")
+	}
+	return k
+}
+
+func (c *catalogue) readForeignKeys(database, name string, tables map[string]*schema.Table) error {
+	rules := map[[2]string][2]string{}
+	err := c.each(`SELECT table_name, constraint_name, delete_rule, update_rule
+		FROM information_schema.referential_constraints WHERE constraint_schema = ?`,
+		[]any{database}, func(f []sql.NullString) error {
+			rules[[2]string{f[0].String, f[1].String}] = [2]string{f[2].String, f[3].String}
+			return nil
+		})
+	if err != nil || len(rules) == 0 {
+		return err
+	}
+	where, args := within(database, name)
+	query := `SELECT table_name, constraint_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name
+		FROM information_schema.key_column_usage` + where + ` AND referenced_table_name IS NOT NULL
+		ORDER BY table_name, constraint_name, ordinal_position`
+	return c.each(query, args, func(f []sql.NullString) error {
+		table := tables[f[0].String]
+		if table == nil {
+			return nil
+		}
+		n := len(table.ForeignKeys) - 1
+		if n < 0 || table.ForeignKeys[n].Name != f[1].String {
+			rule := rules[[2]string{f[0].String, f[1].String}]
+			table.ForeignKeys = append(table.ForeignKeys, schema.ForeignKey{
+				Name: f[1].String, RefDatabase: f[3].String, RefTable: f[4].String, OnDelete: rule[0], OnUpdate: rule[1],
+			})
+			n++
+		}
+		k := &table.ForeignKeys[n]
+		k.Columns = append(k.Columns, f[2].String)
+		k.RefColumns = append(k.RefColumns, f[5].String)
+		return nil
+	})
+}
+
+// readChecks reads the check constraints that are enforced.
+func (c *catalogue) readChecks(database, _ string, tables map[string]*schema.Table) error {
+	if !c.columns["check_constraints.check_clause"] {
+		return nil
+	}
+	owner := map[string][]string{}
+	query := "SELECT table_name, constraint_name, " + c.column("table_constraints", "enforced") +
+		" FROM information_schema.table_constraints WHERE table_schema = ? AND constraint_type = 'CHECK'"
+	err := c.each(query, []any{database}, func(f []sql.NullString) error {
+		if f[2].String != "NO" {
+			owner[f[1].String] = append(owner[f[1].String], f[0].String)
+		}
+		return nil
+	})
+	if err != nil || len(owner) == 0 {
+		return err
+	}
+	query = "SELECT " + c.column("check_constraints", "table_name") + ", constraint_name, check_clause, " +
+		c.column("check_constraints", "level") + " FROM information_schema.check_constraints WHERE constraint_schema = ?"
+	return c.each(query, []any{database}, func(f []sql.NullString) error {
+		owners := owner[f[1].String]
+		if f[0].Valid && slices.Contains(owners, f[0].String) {
+			owners = []string{f[0].String}
+		}
+		for _, o := range owners {
+			if table := tables[o]; table != nil {
+				k := schema.Check{Name: f[1].String, Expression: f[2].String}
+				if f[3].String == "Column" {
+					k.Name, k.Column = "", k.Name
+				}
+				table.Checks = append(table.Checks, k)
+			}
+		}
+		return nil
+	})
+}
