@@ -1,0 +1,208 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/schema"
+	"duplex/internal/tenant"
+)
+
+// A Source gives the local transactions of a site in log order. Whoever takes
+// a transaction closes its Rows.
+type Source interface {
+	Next(ctx context.Context) (*change.Txn, error)
+}
+
+// The defaults of Config.
+const (
+	DefaultLanes  = 4
+	DefaultWindow = 64 << 20
+)
+
+// Config says what an Applier writes and where.
+type Config struct {
+	Target  *tenant.Tenant
+	Project string
+	Link    string // "from>to"
+	Origin  uint32 // the link's origin id
+	Lanes   int    // writers side by side; 0: DefaultLanes
+	Window  int64  // bytes of transactions held; 0: DefaultWindow
+	// Place gives a source table's name in the target.
+	Place func(database, table string) (string, string)
+	Log   *slog.Logger
+}
+
+// An Applier writes one link's transactions into its target. It is made for
+// one run: after Run has returned it is spent.
+type Applier struct {
+	cfg    Config
+	store  *checkpoint.Store
+	state  checkpoint.State
+	window *window
+	count  counters
+
+	mu    sync.Mutex
+	plans map[*change.Table]*plan
+}
+
+// New claims the link for this run. A link that never ran begins at start.
+func New(ctx context.Context, cfg Config, start change.Position) (*Applier, error) {
+	if cfg.Lanes == 0 {
+		cfg.Lanes = DefaultLanes
+	}
+	if cfg.Window == 0 {
+		cfg.Window = DefaultWindow
+	}
+	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}}
+	var err error
+	if a.state, err = a.store.Claim(ctx, cfg.Lanes, start); err != nil {
+		return nil, err
+	}
+	a.window = newWindow(cfg.Window, a.state.From, a.state.Position, a.state.Done)
+	return a, nil
+}
+
+// Start is where the source's reader has to begin.
+func (a *Applier) Start() change.Position { return a.state.Position }
+
+// WaitLow waits until every source transaction below seq is in the target.
+func (a *Applier) WaitLow(ctx context.Context, seq uint64) error {
+	return a.window.waitLow(ctx, seq)
+}
+
+// Run applies what src gives until ctx ends or something fails; then no
+// transaction is half applied, and what was acknowledged is in the checkpoint.
+func (a *Applier) Run(ctx context.Context, src Source) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.fetch(ctx, src) })
+	for no := range a.cfg.Lanes {
+		g.Go(func() error {
+			l := newLane(a, no)
+			err := l.run(ctx)
+			return errors.Join(err, l.close())
+		})
+	}
+	err := g.Wait()
+	a.window.close(fmt.Errorf("link %s has stopped: %w", a.cfg.Link, err))
+	return err
+}
+
+// fetch pulls transactions into the window.
+func (a *Applier) fetch(ctx context.Context, src Source) error {
+	for {
+		txn, err := src.Next(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := a.node(ctx, txn)
+		if err == nil {
+			err = a.window.push(ctx, n)
+		}
+		if err != nil {
+			return errors.Join(err, txn.Rows.Close())
+		}
+		if n.done { // applied by an earlier run
+			a.count.passed.Add(1)
+			if err := txn.Rows.Close(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pulseKey orders the heartbeats of a link: the rows of all of them are one.
+var pulseKey = dep{hash: 1}
+
+// node finds out what a transaction has to wait for.
+func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
+	n := &node{seq: txn.Stamp.Seq, position: txn.Position, txn: txn, rows: txn.Rows.Len(), bytes: txn.Rows.Size() + 256}
+	n.alone = txn.DDL != nil || txn.Rows.Spooled()
+	if txn.Beat != nil {
+		n.deps = append(n.deps, pulseKey)
+	}
+	var scratch [256]byte
+	err := txn.Rows.Each(func(row *change.Row) error {
+		p, err := a.plan(ctx, row.Table)
+		if err != nil {
+			return fmt.Errorf("transaction %s: %w", txn.ID, err)
+		}
+		inCopy := a.window.inCopy(p)
+		for _, image := range [][]change.Value{p.image(row.Before), p.image(row.After)} {
+			if image == nil {
+				continue
+			}
+			if inCopy {
+				n.addTouch(p, image)
+			}
+			if n.alone {
+				continue
+			}
+			var exact bool
+			if n.deps, exact = p.deps(n.deps, image, scratch[:0]); !exact {
+				n.alone = true
+			}
+		}
+		return nil
+	})
+	if n.alone {
+		n.deps = nil
+	}
+	return n, err
+}
+
+// addTouch notes a row of a table in copy; of a large transaction only the table.
+func (n *node) addTouch(p *plan, image []change.Value) {
+	t := touch{table: p.name}
+	if !n.txn.Rows.Spooled() {
+		t.key = p.rowKey(image)
+	} else if len(n.touch) > 0 && n.touch[len(n.touch)-1] == t {
+		return
+	}
+	n.touch = append(n.touch, t)
+}
+
+// plan finds how rows of a source table are written.
+func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.plans[source]; p != nil {
+		return p, nil
+	}
+	t, err := a.target(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(source, t)
+	if err != nil {
+		return nil, err
+	}
+	if a.cfg.Target.Kind == tenant.OceanBase {
+		p.force = "" // it reads by the key whenever the key is given
+	}
+	a.plans[source] = p
+	return p, nil
+}
+
+func (a *Applier) target(ctx context.Context, source *change.Table) (*schema.Table, error) {
+	database, name := a.cfg.Place(source.Database, source.Name)
+	t, err := a.cfg.Target.Table(ctx, database, name)
+	if errors.Is(err, tenant.ErrNoTable) {
+		return nil, fmt.Errorf("%w: %s.%s does not exist in the target, site %s", ErrTable, database, name, a.cfg.Target.Site)
+	}
+	return t, err
+}
+
+// forgetPlans makes the catalogue be read again.
+func (a *Applier) forgetPlans() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.plans)
+}

@@ -1,0 +1,163 @@
+package apply
+
+import (
+	"context"
+	"errors"
+
+	"duplex/internal/change"
+)
+
+// ErrReread says that a chunk has to be read again: a transaction too large to
+// remember its rows touched the table since the chunk's low watermark.
+var ErrReread = errors.New("the chunk was overtaken by a large transaction")
+
+// A Chunk is a range of rows that a copy has read at the source. It is an
+// applied transaction like any other, and the weakest of all: what is there
+// already stays, and keys that the link touched since Low are left to the link.
+type Chunk struct {
+	Table  *change.Table // as the rows were read
+	Rows   [][]change.Value
+	Low    uint64 // the source's next seq at the low watermark
+	Oldest uint64 // the lowest Low of any chunk of the table that is not written yet
+	Clock  int64  // the source's version clock at the low watermark
+	Seen   change.Seqs
+	Note   string // a statement of the copy's own, run in the same transaction
+
+	Written int // set by Copy: rows that were inserted
+}
+
+// chunkVersion is older than the version of any write: a copied row loses to
+// every write that it has not seen.
+const chunkVersion = -1 << 40
+
+// stamp is what a chunk's transaction carries.
+func (c *Chunk) stamp() change.Stamp {
+	return change.Stamp{Seq: change.NoSeq, Version: chunkVersion, Seen: c.Seen}
+}
+
+// A touch is a row of a table in copy that a transaction of the link changed.
+type touch struct{ table, key string }
+
+// copied remembers, for a table in copy, which keys the link touched and when.
+type copied struct {
+	keys   map[string]uint64 // key → the highest seq that touched it
+	all    uint64            // one more than the highest seq that touched unremembered keys
+	pruned int               // keys left by the last pruning
+}
+
+func (c *copied) add(key string, seq uint64) {
+	switch {
+	case c == nil: // the copy of the table ended meanwhile
+	case key == "":
+		c.all = max(c.all, seq+1)
+	default:
+		c.keys[key] = seq
+	}
+}
+
+// prune forgets what no chunk asks for any more.
+func (c *copied) prune(oldest uint64) {
+	if len(c.keys) < 2*c.pruned+4096 {
+		return
+	}
+	for k, seq := range c.keys {
+		if seq < oldest {
+			delete(c.keys, k)
+		}
+	}
+	c.pruned = len(c.keys)
+}
+
+// pushChunk puts a chunk's node at the end, less the rows that the link
+// touched. From here on the window orders the chunk against every transaction
+// that shares a key with it, in the window or still to come.
+func (w *window) pushChunk(ctx context.Context, n *node, p *plan) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.wait(ctx, func() bool { return w.bytes == 0 || w.bytes+n.bytes <= w.limit }); err != nil {
+		return err
+	}
+	c := n.chunk
+	if t := w.copies[p.name]; t != nil {
+		if t.all > c.Low {
+			return ErrReread
+		}
+		kept := c.Rows[:0]
+		for _, image := range c.Rows {
+			if seq, ok := t.keys[p.rowKey(image)]; !ok || seq < c.Low {
+				kept = append(kept, image)
+			}
+		}
+		c.Rows = kept
+		t.prune(c.Oldest)
+	}
+	n.rows = len(c.Rows)
+	n.deps, n.alone = p.chunkDeps(c.Rows)
+	w.insert(n)
+	return nil
+}
+
+func (p *plan) chunkDeps(rows [][]change.Value) (deps []dep, alone bool) {
+	var scratch []byte
+	for _, image := range rows {
+		var exact bool
+		if deps, exact = p.deps(deps, image, scratch); !exact {
+			return nil, true
+		}
+	}
+	return deps, false
+}
+
+// waitDone waits until n is durable.
+func (w *window) waitDone(ctx context.Context, n *node) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wait(ctx, func() bool { return n.done })
+}
+
+// Copy writes a chunk and returns when it is durable. It fails with ErrReread
+// if the chunk has to be read again, and with the link's error when the link
+// fails: whether the chunk is in is then to be read from what Note wrote.
+// It changes Rows.
+func (a *Applier) Copy(ctx context.Context, c *Chunk) error {
+	p, err := a.plan(ctx, c.Table)
+	if err != nil {
+		return err
+	}
+	n := &node{chunk: c}
+	for i, image := range c.Rows {
+		c.Rows[i] = p.image(image)
+		for j := range image {
+			n.bytes += int64(image[j].Size())
+		}
+	}
+	if err := a.window.pushChunk(ctx, n, p); err != nil {
+		return err
+	}
+	return a.window.waitDone(ctx, n)
+}
+
+// Copying says that rows of the target table may still come by chunks: until
+// Copied an update or delete whose row is not there is no mismatch. It is
+// called before Run.
+func (a *Applier) Copying(database, table string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := change.Table{Database: database, Name: table}
+	a.window.copies[string(t.AppendName(nil))] = &copied{keys: map[string]uint64{}}
+}
+
+// Copied says that all chunks of the target table are written.
+func (a *Applier) Copied(database, table string) {
+	t := change.Table{Database: database, Name: table}
+	a.window.mu.Lock()
+	defer a.window.mu.Unlock()
+	delete(a.window.copies, string(t.AppendName(nil)))
+}
+
+// inCopy reports whether the plan's table is being copied.
+func (w *window) inCopy(p *plan) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.copies[p.name] != nil
+}

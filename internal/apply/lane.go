@@ -1,0 +1,227 @@
+package apply
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/tenant"
+)
+
+// The bounds of one step of a large transaction, and of a pause before a
+// transaction is tried again.
+const (
+	stepRows   = 1000
+	stepBytes  = 2 << 20
+	carefulAt  = 2 // the attempt from which rows are written one by one, to name the one that fails
+	attempts   = 50
+	firstPause = 2 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
+)
+
+// A lane writes groups of transactions, one after the other, over a session
+// and into a checkpoint row of its own.
+type lane struct {
+	*Applier
+	no      int
+	session *tenant.Session
+	applied []change.Range // what this lane's row says it did above the low watermark
+	buf     []byte
+}
+
+func newLane(a *Applier, no int) *lane {
+	l := &lane{Applier: a, no: no}
+	// Every lane repeats what earlier runs did, until the low watermark has
+	// passed it: no row may be the only one that knows.
+	if a.state.Done.Low > a.state.From {
+		l.applied = append(l.applied, change.Range{From: a.state.From, To: a.state.Done.Low})
+	}
+	l.applied = append(l.applied, a.state.Done.Above...)
+	return l
+}
+
+func (l *lane) run(ctx context.Context) error {
+	session, err := l.cfg.Target.Session(ctx, tenant.Apply, l.cfg.Origin)
+	if err != nil {
+		return err
+	}
+	l.session = session
+	for {
+		group, err := l.window.take(ctx)
+		if err != nil {
+			return err
+		}
+		if err := l.apply(ctx, group); err != nil {
+			return fmt.Errorf("link %s: %w", l.cfg.Link, err)
+		}
+	}
+}
+
+// killTimeout bounds the attempt to end a session that broke.
+const killTimeout = 3 * time.Second
+
+// close ends the session. One that broke is ended at the server too, as far as
+// that can be reached, so that its locks do not outlive it.
+func (l *lane) close() error {
+	if l.session == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	if err := l.cfg.Target.Kill(ctx, l.session.ID); err != nil {
+		l.cfg.Log.Debug("end a session", "site", l.cfg.Target.Site, "error", err)
+	}
+	return l.session.Close()
+}
+
+// apply makes a group durable, whatever number of attempts that takes.
+func (l *lane) apply(ctx context.Context, group []*node) error {
+	pause := firstPause
+	for attempt := 0; ; attempt++ {
+		err := l.attempt(ctx, group, attempt >= carefulAt)
+		if err == nil {
+			l.account(group)
+			l.window.finish(group)
+			return nil
+		}
+		class := tenant.Classify(err)
+		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
+			return err
+		}
+		if _, rerr := l.session.Exec(ctx, "ROLLBACK"); rerr != nil {
+			return errors.Join(err, rerr)
+		}
+		again := class == tenant.Retry || class == tenant.Schema && attempt == 0 ||
+			class == tenant.Duplicate && attempt <= carefulAt
+		if !again {
+			return err
+		}
+		if class == tenant.Schema {
+			l.forgetPlans()
+		}
+		l.count.retries.Add(1)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// account counts a durable group and gives back what its rows occupied.
+func (l *lane) account(group []*node) {
+	now := time.Now()
+	l.count.groups.Add(1)
+	for _, n := range group {
+		l.count.rows.Add(uint64(n.rows))
+		l.count.bytes.Add(uint64(n.bytes))
+		if n.txn == nil {
+			continue
+		}
+		l.count.transactions.Add(1)
+		l.count.applied(n.txn, now)
+		if err := n.txn.Rows.Close(); err != nil {
+			l.cfg.Log.Warn("close a spool", "error", err)
+		}
+	}
+}
+
+// attempt writes a group in one target transaction.
+func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
+	t := &target{lane: l, careful: careful}
+	t.begin(l.record(group))
+	switch n := group[0]; {
+	case n.chunk != nil:
+		return t.copy(ctx, n.chunk)
+	case n.txn.DDL != nil:
+		return t.statement(ctx, n.txn)
+	case n.txn.Rows.Spooled():
+		return t.large(ctx, n.txn)
+	}
+	b := newBatch(false)
+	for _, n := range group {
+		if n.txn.Beat != nil {
+			t.tail = checkpoint.AppendPulse(append(t.tail, "; "...), n.txn.Beat, n.seq)
+			continue
+		}
+		err := n.txn.Rows.Each(func(row *change.Row) error {
+			p, err := l.plan(ctx, row.Table)
+			if err == nil {
+				b.add(p, row, n.txn.ID)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return t.write(ctx, b, true)
+}
+
+// record is what the lane's checkpoint row says once group is durable.
+func (l *lane) record(group []*node) checkpoint.Record {
+	low, position := l.window.with(group)
+	r := checkpoint.Record{Lane: l.no, Position: position, Low: low}
+	set := change.Seqs{Low: low}
+	for _, x := range l.applied {
+		set = set.Union(change.Seqs{Above: []change.Range{x}})
+	}
+	for _, n := range group {
+		if n.chunk != nil {
+			r.Carried = append(r.Carried, n.chunk.stamp())
+			r.Version = n.chunk.Clock + 1
+			continue
+		}
+		r.Carried = append(r.Carried, n.txn.Stamp)
+		r.Version = max(r.Version, n.txn.Stamp.Version)
+		r.Committed = n.txn.Committed
+		set = set.With(n.seq)
+	}
+	if set.Low > low { // a position belongs to low alone: what follows it is kept as ranges
+		set.Above = append([]change.Range{{From: low, To: set.Low}}, set.Above...)
+	}
+	l.applied, r.Applied = set.Above, set.Above
+	return r
+}
+
+// large writes a transaction whose rows are in a file, step by step, in one
+// target transaction.
+func (t *target) large(ctx context.Context, txn *change.Txn) error {
+	b := newBatch(true)
+	err := txn.Rows.Each(func(row *change.Row) error {
+		p, err := t.plan(ctx, row.Table)
+		if err != nil {
+			return err
+		}
+		b.add(p, row, txn.ID)
+		if len(b.nets) < stepRows && b.bytes < stepBytes {
+			return nil
+		}
+		err = t.write(ctx, b, false)
+		b = newBatch(true)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.write(ctx, b, true)
+}
+
+// fenced reads the first row of a transaction.
+func (l *lane) fenced(row []driver.Value) error {
+	return checkpoint.CheckFence(row, l.state.Epoch)
+}
+
+// keysOf lists the nets of a plan that have to be locked: those that do
+// anything.
+func keysOf(nets []*net, p *plan) []*net {
+	return slices.DeleteFunc(slices.Clone(nets), func(n *net) bool {
+		return n.plan != p || n.before == nil && n.after == nil
+	})
+}

@@ -1,0 +1,252 @@
+package apply
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"duplex/internal/change"
+	"duplex/internal/schema"
+)
+
+// A plan is how rows of one source table are written to one target table. All
+// images inside the applier are in the target's column order, its length that
+// of target.Columns.
+type plan struct {
+	target   *change.Table
+	from     []int // per target column: its place in the source's images, -1 if the source lacks it
+	same     bool  // the orders agree: images can be used as they are
+	write    []int // target columns that are written: not generated, known to the source
+	key      []int // target columns of the identity
+	indexes  []index
+	uniques  [][]int // target columns of the unique keys that are not the identity
+	force    string  // makes the server find rows by the identity alone
+	copying  bool    // rows that are not there yet may still come by a chunk
+	auto     bool    // has an AUTO_INCREMENT column
+	name     string  // `db`.`table`
+	dataCols string  // columns for INSERT
+	selected string  // expressions for SELECT, of all target columns
+	onDup    string  // the ON DUPLICATE KEY UPDATE clause
+}
+
+// An index is a set of columns whose values order transactions: a unique key,
+// or a foreign key, which reads one.
+type index struct {
+	tag  uint64 // of the table and columns that it belongs to, the same for a key and those who refer to it
+	cols []int  // target columns
+	read bool
+}
+
+// newPlan fits source to target. It fails with ErrTable if a column of the
+// source has no place in the target or rows cannot be told apart.
+func newPlan(source *change.Table, target *schema.Table) (*plan, error) {
+	p := &plan{target: target.Change(), same: len(source.Columns) == len(target.Columns)}
+	p.name = string(p.target.AppendName(nil))
+	p.key = p.target.Key
+	if len(p.key) == 0 {
+		return nil, fmt.Errorf("%w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, target)
+	}
+	for i := range source.Columns {
+		if target.Column(source.Columns[i].Name) < 0 {
+			return nil, fmt.Errorf("%w: column %s of %s does not exist in the target's %s", ErrTable, source.Columns[i].Name, source, target)
+		}
+	}
+	for i := range target.Columns {
+		c := &target.Columns[i]
+		at := slices.IndexFunc(source.Columns, func(s change.Column) bool { return s.Name == c.Name })
+		p.from = append(p.from, at)
+		p.same = p.same && at == i
+		p.auto = p.auto || c.AutoIncrement
+		if at >= 0 && !c.Generated {
+			p.write = append(p.write, i)
+		}
+		if at < 0 && slices.Contains(p.key, i) {
+			return nil, fmt.Errorf("%w: key column %s of the target's %s does not exist in the source", ErrTable, c.Name, target)
+		}
+	}
+	p.addIndexes(target)
+	p.texts()
+	return p, nil
+}
+
+func (p *plan) addIndexes(t *schema.Table) {
+	identity := t.Identity()
+	for i := range t.Keys {
+		k := &t.Keys[i]
+		if k.Kind != schema.Primary && k.Kind != schema.Unique {
+			continue
+		}
+		names, cols := make([]string, len(k.Parts)), make([]int, len(k.Parts))
+		for j, part := range k.Parts {
+			names[j] = part.Column + part.Expression
+			cols[j] = t.Column(part.Column) // -1 for an expression: values unknown
+		}
+		p.indexes = append(p.indexes, newIndex(t.Database, t.Name, names, cols))
+		if k != identity {
+			p.uniques = append(p.uniques, cols)
+		}
+	}
+	for i := range t.ForeignKeys {
+		f := &t.ForeignKeys[i]
+		cols := make([]int, len(f.Columns))
+		for j, c := range f.Columns {
+			cols[j] = t.Column(c)
+		}
+		x := newIndex(f.RefDatabase, f.RefTable, f.RefColumns, cols)
+		x.read = true
+		p.indexes = append(p.indexes, x)
+	}
+	p.force = " FORCE INDEX (" + string(change.AppendIdent(nil, identity.Name)) + ")"
+}
+
+// newIndex gives a unique key and the foreign keys that refer to it the same
+// tag and the same order of values, however their columns are listed.
+func newIndex(database, table string, names []string, cols []int) index {
+	order := make([]int, len(names))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	x := index{cols: make([]int, len(cols))}
+	text := strings.ToLower(database + "\x00" + table)
+	for i, o := range order {
+		x.cols[i] = cols[o]
+		text += "\x00" + strings.ToLower(names[o])
+	}
+	x.tag = xxhash.Sum64String(text)
+	return x
+}
+
+func (p *plan) texts() {
+	var sel, cols, dup []byte
+	for i := range p.target.Columns {
+		if i > 0 {
+			sel = append(sel, ',')
+		}
+		sel = p.target.Columns[i].AppendSelect(sel)
+	}
+	for n, i := range p.write {
+		if n > 0 {
+			cols = append(cols, ',')
+		}
+		cols = change.AppendIdent(cols, p.target.Columns[i].Name)
+		if slices.Contains(p.key, i) {
+			continue
+		}
+		if len(dup) > 0 {
+			dup = append(dup, ',')
+		}
+		dup = change.AppendIdent(dup, p.target.Columns[i].Name)
+		dup = append(change.AppendIdent(append(dup, "=VALUES("...), p.target.Columns[i].Name), ')')
+	}
+	p.selected, p.dataCols, p.onDup = string(sel), string(cols), string(dup)
+}
+
+// image brings a source image into the target's column order. A column that
+// the source lacks is left out of every comparison and statement.
+func (p *plan) image(source []change.Value) []change.Value {
+	if source == nil || p.same {
+		return source
+	}
+	out := make([]change.Value, len(p.from))
+	for i, at := range p.from {
+		if at >= 0 {
+			out[i] = source[at]
+		}
+	}
+	return out
+}
+
+// equal compares two images on the columns that are replicated.
+func (p *plan) equal(a, b []change.Value) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	for _, i := range p.write {
+		if !a[i].Equal(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameKey reports whether two images have the same identity, byte for byte.
+func (p *plan) sameKey(a, b []change.Value) bool { return same(p.key, a, b) }
+
+func same(cols []int, a, b []change.Value) bool {
+	for _, i := range cols {
+		if !a[i].Equal(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// movesUnique reports whether a unique key other than the identity has another
+// value in b than in a.
+func (p *plan) movesUnique(a, b []change.Value) bool {
+	for _, cols := range p.uniques {
+		if slices.Contains(cols, -1) || !same(cols, a, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// rowKey is the identity of an image as a map key.
+func (p *plan) rowKey(image []change.Value) string {
+	var buf [64]byte
+	b := buf[:0]
+	for _, i := range p.key {
+		b = change.AppendImage(b, image[i:i+1])
+	}
+	return string(b)
+}
+
+// A dep is one key value that a transaction writes or refers to.
+type dep struct {
+	hash uint64
+	read bool
+}
+
+// deps appends the dependencies of one image. exact is false if a key value has
+// no form that can be compared here: then the transaction waits for all before
+// it, and all after it wait for it.
+func (p *plan) deps(dst []dep, image []change.Value, scratch []byte) (_ []dep, exact bool) {
+	exact = true
+	for i := range p.indexes {
+		x := &p.indexes[i]
+		b := binary.LittleEndian.AppendUint64(scratch[:0], x.tag)
+		null := false
+		for _, c := range x.cols {
+			if c < 0 {
+				return dst, false
+			}
+			if image[c].IsNull() {
+				null = true
+				break
+			}
+			var ok bool
+			at := len(b)
+			b, ok = p.target.Columns[c].AppendKey(b, image[c])
+			exact = exact && ok
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(b)-at))
+		}
+		if !null {
+			dst = append(dst, dep{xxhash.Sum64(b), x.read})
+		}
+	}
+	return dst, exact
+}
+
+// formatKey writes the identity for people: (id=5).
+func (p *plan) formatKey(image []change.Value) string {
+	parts := make([]string, len(p.key))
+	for n, i := range p.key {
+		parts[n] = p.target.Columns[i].Name + "=" + short(p.target.Columns[i].Format(image[i]))
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}

@@ -1,0 +1,211 @@
+package apply
+
+import (
+	"context"
+
+	"duplex/internal/change"
+)
+
+// The bounds of one statement and of one round trip, in bytes. A single row
+// may be larger.
+const (
+	statementBytes = 512 << 10
+	scriptBytes    = 4 << 20
+)
+
+// A script collects the statements of a transaction and sends them in few
+// round trips. Rows of one table and kind join in one statement.
+type script struct {
+	*target
+	ctx  context.Context //nolint:containedctx // lives for one call
+	text []byte
+	err  error
+
+	open  string // the statement that rows join now: its head
+	tail  string // what ends it
+	since int    // where it began
+}
+
+// statement adds a statement of its own. of is the row it is about, for errors.
+func (s *script) statement(of *net, text string) {
+	if text == "" {
+		return
+	}
+	s.end()
+	if len(s.text) > 0 {
+		s.text = append(s.text, "; "...)
+	}
+	s.text = append(s.text, text...)
+	s.step(of)
+}
+
+// join adds one row to a statement of the form head row, row, … tail.
+func (s *script) join(of *net, head, tail string, row func(dst []byte) []byte) {
+	if s.open != head || s.tail != tail || len(s.text)-s.since > statementBytes {
+		s.end()
+		if len(s.text) > 0 {
+			s.text = append(s.text, "; "...)
+		}
+		s.since = len(s.text)
+		s.text = append(s.text, head...)
+		s.open, s.tail = head, tail
+	} else {
+		s.text = append(s.text, ',')
+	}
+	s.text = row(s.text)
+	s.step(of)
+}
+
+// step sends what has grown too long, or, when rows go one by one, each row.
+func (s *script) step(of *net) {
+	if len(s.text) < scriptBytes && !s.careful {
+		return
+	}
+	s.end()
+	if s.err == nil {
+		s.err = s.duplicate(of, s.send())
+	}
+}
+
+// end finishes the open statement.
+func (s *script) end() {
+	if s.open != "" {
+		s.text = append(s.text, s.tail...)
+		s.open = ""
+	}
+}
+
+// send runs what was collected.
+func (s *script) send() error {
+	s.end()
+	if s.err != nil || len(s.text) == 0 {
+		return s.err
+	}
+	_, err := s.session.ExecAll(s.ctx, string(s.text))
+	s.text = s.text[:0]
+	return err
+}
+
+// rows adds what has to be written of one table: first what leaves or gives a
+// unique value up, then what stays, then what comes. So no unique key is held
+// twice at any moment.
+func (s *script) rows(p *plan, nets []*net) {
+	for _, n := range nets {
+		if n.current != nil && (n.after == nil || s.rewritten(n)) {
+			s.remove(p, n)
+		}
+	}
+	for _, n := range nets {
+		if n.current != nil && n.after != nil && !s.rewritten(n) && !p.equal(n.current, n.after) {
+			s.update(p, n)
+		}
+	}
+	for _, n := range nets {
+		if n.after != nil && (n.current == nil || s.rewritten(n)) {
+			s.insert(p, n.after, n)
+		}
+	}
+}
+
+// rewritten reports whether a row is taken out and put in again: its unique
+// values move, perhaps to or from another row of the same batch.
+func (s *script) rewritten(n *net) bool {
+	return n.current != nil && n.after != nil && !n.plan.extra() && n.plan.movesUnique(n.current, n.after)
+}
+
+func (s *script) remove(p *plan, n *net) {
+	if len(p.key) == 1 {
+		c := &p.target.Columns[p.key[0]]
+		head := "DELETE FROM " + p.name + " WHERE " + string(change.AppendIdent(nil, c.Name)) + " IN ("
+		s.join(n, head, ")", func(dst []byte) []byte { return c.AppendKeyLiteral(dst, n.current[p.key[0]]) })
+		return
+	}
+	s.statement(n, string(p.appendWhere([]byte("DELETE FROM "+p.name+" WHERE "), n.current)))
+}
+
+func (s *script) update(p *plan, n *net) {
+	if p.extra() { // columns of the target's own must keep their values
+		s.statement(n, string(p.appendUpdate(nil, n)))
+		return
+	}
+	s.join(n, "INSERT INTO "+p.name+" ("+p.dataCols+") VALUES ", " ON DUPLICATE KEY UPDATE "+p.onDup,
+		func(dst []byte) []byte { return p.appendRow(dst, n.after) })
+}
+
+func (s *script) insert(p *plan, image []change.Value, n *net) {
+	s.join(n, "INSERT INTO "+p.name+" ("+p.dataCols+") VALUES ", "",
+		func(dst []byte) []byte { return p.appendRow(dst, image) })
+}
+
+// extra reports whether the target has columns that the source lacks.
+func (p *plan) extra() bool {
+	for i, at := range p.from {
+		if at < 0 && !p.target.Columns[i].Generated {
+			return true
+		}
+	}
+	return false
+}
+
+// appendRow appends (v1,v2,…) of the written columns.
+func (p *plan) appendRow(dst []byte, image []change.Value) []byte {
+	dst = append(dst, '(')
+	for n, i := range p.write {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = p.target.Columns[i].AppendLiteral(dst, image[i])
+	}
+	return append(dst, ')')
+}
+
+// appendWhere appends the condition that finds a row by its identity.
+func (p *plan) appendWhere(dst []byte, image []change.Value) []byte {
+	for n, i := range p.key {
+		if n > 0 {
+			dst = append(dst, " AND "...)
+		}
+		c := &p.target.Columns[i]
+		dst = append(change.AppendIdent(dst, c.Name), '=')
+		dst = c.AppendKeyLiteral(dst, image[i])
+	}
+	return dst
+}
+
+// appendUpdate appends an UPDATE of the columns that the source has.
+func (p *plan) appendUpdate(dst []byte, n *net) []byte {
+	dst = append(append(append(dst, "UPDATE "...), p.name...), " SET "...)
+	for k, i := range p.write {
+		if k > 0 {
+			dst = append(dst, ',')
+		}
+		c := &p.target.Columns[i]
+		dst = append(change.AppendIdent(dst, c.Name), '=')
+		dst = c.AppendLiteral(dst, n.after[i])
+	}
+	return p.appendWhere(append(dst, " WHERE "...), n.current)
+}
+
+// appendLock appends the SELECT that locks the rows of nets.
+func (p *plan) appendLock(dst []byte, nets []*net) []byte {
+	dst = append(append(append(dst, "SELECT "...), p.selected...), " FROM "...)
+	dst = append(append(append(dst, p.name...), p.force...), " WHERE "...)
+	if len(p.key) == 1 {
+		c := &p.target.Columns[p.key[0]]
+		dst = append(change.AppendIdent(dst, c.Name), " IN ("...)
+		for i, n := range nets {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = c.AppendKeyLiteral(dst, n.image()[p.key[0]])
+		}
+		return append(dst, ") FOR UPDATE"...)
+	}
+	for i, n := range nets { // not (a,b) IN (…): old servers scan the table for it
+		if i > 0 {
+			dst = append(dst, " OR "...)
+		}
+		dst = append(p.appendWhere(append(dst, '('), n.image()), ')')
+	}
+	return append(dst, " FOR UPDATE"...)
+}

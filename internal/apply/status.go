@@ -1,0 +1,72 @@
+package apply
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"duplex/internal/change"
+)
+
+// lagSamples is how many transactions the lag's percentiles look back on.
+const lagSamples = 1024
+
+type counters struct {
+	transactions, rows, bytes, passed, retries, groups atomic.Uint64
+
+	mu    sync.Mutex
+	lags  [lagSamples]time.Duration
+	n     int
+	since time.Time // source commit time of what was applied last
+}
+
+// applied notes that txn is in the target since now.
+func (c *counters) applied(txn *change.Txn, now time.Time) {
+	at := txn.Committed
+	if txn.Beat != nil { // the heartbeat's own time is finer than many a log's
+		at = txn.Beat.Time()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lags[c.n%lagSamples] = now.Sub(at)
+	c.n++
+	c.since = txn.Committed
+}
+
+// Status is what an applier has done since it was made.
+type Status struct {
+	Low          uint64 // every source transaction below it is in the target
+	Position     change.Position
+	Transactions uint64
+	Rows         uint64
+	Bytes        uint64 // of row images
+	Passed       uint64 // transactions that an earlier run had applied
+	Retries      uint64 // target transactions tried again: deadlocks, lock waits
+	Groups       uint64 // target transactions
+	Held         int64  // bytes of transactions waiting or being applied
+	Committed    time.Time
+	Lag          time.Duration // of the transaction applied last, source commit to target commit, by the two sites' clocks
+	LagP99       time.Duration
+}
+
+// Status may be called from any goroutine.
+func (a *Applier) Status() Status {
+	s := Status{
+		Transactions: a.count.transactions.Load(), Rows: a.count.rows.Load(), Bytes: a.count.bytes.Load(),
+		Passed: a.count.passed.Load(), Retries: a.count.retries.Load(), Groups: a.count.groups.Load(),
+	}
+	a.window.mu.Lock()
+	s.Low, s.Position, s.Held = a.window.low, a.window.position, a.window.bytes
+	a.window.mu.Unlock()
+	a.count.mu.Lock()
+	defer a.count.mu.Unlock()
+	s.Committed = a.count.since
+	if n := min(a.count.n, lagSamples); n > 0 {
+		lags := slices.Clone(a.count.lags[:n])
+		s.Lag = lags[(a.count.n-1)%lagSamples]
+		slices.Sort(lags)
+		s.LagP99 = lags[(n-1)*99/100]
+	}
+	return s
+}
