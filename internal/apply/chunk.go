@@ -2,38 +2,9 @@ package apply
 
 import (
 	"context"
-	"errors"
 
 	"duplex/internal/change"
 )
-
-// ErrReread says that a chunk has to be read again: a transaction too large to
-// remember its rows touched the table since the chunk's low watermark.
-var ErrReread = errors.New("the chunk was overtaken by a large transaction")
-
-// A Chunk is a range of rows that a copy has read at the source. It is an
-// applied transaction like any other, and the weakest of all: what is there
-// already stays, and keys that the link touched since Low are left to the link.
-type Chunk struct {
-	Table  *change.Table // as the rows were read
-	Rows   [][]change.Value
-	Low    uint64 // the source's next seq at the low watermark
-	Oldest uint64 // the lowest Low of any chunk of the table that is not written yet
-	Clock  int64  // the source's version clock at the low watermark
-	Seen   change.Seqs
-	Note   string // a statement of the copy's own, run in the same transaction
-
-	Written int // set by Copy: rows that were inserted
-}
-
-// chunkVersion is older than the version of any write: a copied row loses to
-// every write that it has not seen.
-const chunkVersion = -1 << 40
-
-// stamp is what a chunk's transaction carries.
-func (c *Chunk) stamp() change.Stamp {
-	return change.Stamp{Seq: change.NoSeq, Version: chunkVersion, Seen: c.Seen}
-}
 
 // A touch is a row of a table in copy that a transaction of the link changed.
 type touch struct{ table, key string }
@@ -79,12 +50,12 @@ func (w *window) pushChunk(ctx context.Context, n *node, p *plan) error {
 	}
 	c := n.chunk
 	if t := w.copies[p.name]; t != nil {
-		if t.all > c.Low {
-			return ErrReread
+		if t.all > c.Low.Seq {
+			return change.ErrReread
 		}
 		kept := c.Rows[:0]
 		for _, image := range c.Rows {
-			if seq, ok := t.keys[p.rowKey(image)]; !ok || seq < c.Low {
+			if seq, ok := t.keys[p.rowKey(image)]; !ok || seq < c.Low.Seq {
 				kept = append(kept, image)
 			}
 		}
@@ -115,11 +86,11 @@ func (w *window) waitDone(ctx context.Context, n *node) error {
 	return w.wait(ctx, func() bool { return n.done })
 }
 
-// Copy writes a chunk and returns when it is durable. It fails with ErrReread
+// Copy writes a chunk and returns when it is durable. It fails with change.ErrReread
 // if the chunk has to be read again, and with the link's error when the link
 // fails: whether the chunk is in is then to be read from what Note wrote.
 // It changes Rows.
-func (a *Applier) Copy(ctx context.Context, c *Chunk) error {
+func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
 	p, err := a.plan(ctx, c.Table)
 	if err != nil {
 		return err

@@ -174,8 +174,8 @@ func (l *lane) record(group []*node) checkpoint.Record {
 	}
 	for _, n := range group {
 		if n.chunk != nil {
-			r.Carried = append(r.Carried, n.chunk.stamp())
-			r.Version = n.chunk.Clock + 1
+			r.Carried = append(r.Carried, n.chunk.Stamp())
+			r.Version = n.chunk.Low.Version + 1
 			continue
 		}
 		r.Carried = append(r.Carried, n.txn.Stamp)

@@ -125,7 +125,7 @@ func (t *target) decide(n *net) error {
 }
 
 // copy writes a chunk: what is not there yet.
-func (t *target) copy(ctx context.Context, c *Chunk) error {
+func (t *target) copy(ctx context.Context, c *change.Chunk) error {
 	p, err := t.plan(ctx, c.Table)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (t *target) copy(ctx context.Context, c *Chunk) error {
 }
 
 // tried reports whether the chunk was tried before: then some row may be there.
-func (t *target) tried(c *Chunk) bool { return c.Written < 0 }
+func (t *target) tried(c *change.Chunk) bool { return c.Written < 0 }
 
 // absent locks the keys of rows and gives those that are not there.
 func (t *target) absent(ctx context.Context, p *plan, rows [][]change.Value) ([][]change.Value, error) {

@@ -11,8 +11,8 @@ import (
 type node struct {
 	seq      uint64
 	position change.Position
-	txn      *change.Txn // nil for a chunk, and once done
-	chunk    *Chunk      // nil for a transaction
+	txn      *change.Txn   // nil for a chunk, and once done
+	chunk    *change.Chunk // nil for a transaction
 	deps     []dep
 	alone    bool // waits for all before it, and all after it wait for it
 	rows     int
