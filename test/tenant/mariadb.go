@@ -60,5 +60,5 @@ func (mariadb) command(program string, at place) *exec.Cmd {
 		fmt.Sprintf("--innodb-log-file-size=%dM", at.opt.LogMB),
 		"--aria-pagecache-buffer-size=8M",
 	)
-	return exec.Command(program, append(args, at.opt.Flags...)...)
+	return daemon(program, append(args, at.opt.Flags...)...)
 }

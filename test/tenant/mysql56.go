@@ -56,7 +56,7 @@ func (mysql56) command(program string, at place) *exec.Cmd {
 		// Two files make up the log.
 		fmt.Sprintf("--innodb-log-file-size=%dM", max(at.opt.LogMB/2, 1)),
 	)
-	cmd := exec.Command(program, append(args, at.opt.Flags...)...)
+	cmd := daemon(program, append(args, at.opt.Flags...)...)
 	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+home)
 	return cmd
 }

@@ -3,6 +3,7 @@ package tenant
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,12 @@ type process struct {
 	pid  int
 	done chan struct{}
 	err  error
+}
+
+// daemon is a command that no context ends: the one given to Start bounds the
+// start, not the server's life.
+func daemon(program string, args ...string) *exec.Cmd {
+	return exec.CommandContext(context.Background(), program, args...)
 }
 
 // launch starts cmd so that it cannot outlive this process. The kernel kills
@@ -54,7 +61,7 @@ func (p *process) end(ctx context.Context, sig syscall.Signal) error {
 	}
 	// The process is ours and not yet waited for, or was so a moment ago: its
 	// id has not been given to another in between.
-	if err := syscall.Kill(p.pid, sig); err != nil && err != syscall.ESRCH {
+	if err := syscall.Kill(p.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("signal %v to process %d: %w", sig, p.pid, err)
 	}
 	select {

@@ -48,5 +48,5 @@ func (seekdb) command(program string, at place) *exec.Cmd {
 		"--parameter", fmt.Sprintf("memory_limit=%dM", max(at.opt.PoolMB, seekdbMemoryMB)),
 		"--parameter", "log_disk_size=2G",
 	}
-	return exec.Command(program, append(args, at.opt.Flags...)...)
+	return daemon(program, append(args, at.opt.Flags...)...)
 }

@@ -27,6 +27,9 @@ const (
 	startLimit = 2 * time.Minute
 )
 
+// errEnded is returned by a start whose process did not stay.
+var errEnded = errors.New("server ended")
+
 // Options say what to start. The zero value of every field but Kind is usable.
 type Options struct {
 	Kind        Kind
@@ -153,7 +156,7 @@ func (s *Server) answers(ctx context.Context, proc *process) error {
 		}
 		select {
 		case <-proc.done:
-			return fmt.Errorf("server ended: %v", proc.err)
+			return errors.Join(errEnded, proc.err)
 		case <-ctx.Done():
 			return fmt.Errorf("no answer (%w): %w", err, context.Cause(ctx))
 		case <-time.After(20 * time.Millisecond):

@@ -1,0 +1,77 @@
+# Everything that a target needs and that is not Go itself it installs: tools
+# and servers go to the cache folder, packages of the system through apt.
+
+SHELL       := /bin/bash -o pipefail
+MAKEFLAGS   += --no-print-directory
+CACHE       := $(or $(DUPLEX_CACHE),$(HOME)/.cache/duplex)
+LINT        := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+LINT_VERSION = 2.15.0
+
+# demo: how long (empty = until Ctrl-C) and on what kind of server.
+FOR  ?=
+KIND ?= mariadb
+
+# The race detector needs a C compiler, and costs too much where a database
+# sets the pace; these packages get it.
+RACE ?= $(if $(shell command -v gcc),-race)
+PURE := ./internal/change/... ./internal/schema/... ./internal/conflict/... \
+        ./internal/config/... ./internal/link/... ./internal/project/... ./internal/store/... ./test/house/...
+# Those of them that are there.
+PURE := $(foreach p,$(PURE),$(if $(wildcard $(p:/...=)/*.go),$(p)))
+TEST_FLAGS ?= -timeout 12m
+
+# quiet leaves the closing line of each package that has tests.
+quiet := sed '/\[no test files\]/d'
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: demo
+demo: servers build ## two real tenants, both written, kept equal; FOR=20s ends it, KIND=mysql56 changes the server
+	@bin/duplex demo $(if $(FOR),--for $(FOR)) --kind $(KIND)
+
+.PHONY: test
+test: fmt vet lint servers test-go ## everything that has to hold: format, vet, lint, all tests on every kind of server
+
+.PHONY: test-go
+test-go: ## the tests alone; TEST_FLAGS is for go test
+	@go test $(RACE) $(TEST_FLAGS) $(PURE) | $(quiet)
+	@go test $(TEST_FLAGS) $$(go list ./... | grep -vxFf <(go list $(PURE))) | $(quiet)
+	@test/tenant/fetch.sh missing
+
+.PHONY: fmt
+fmt: ## fails if a file is not as gofmt writes it
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls -d 2>/dev/null | xargs -r gofmt -l) && \
+	  if [ -n "$$files" ]; then printf 'not formatted (gofmt -w):\n%s\n' "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	@go vet ./...
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint with the rules of .golangci.yml
+	@$(LINT) run ./... --show-stats=false
+
+$(LINT):
+	@mkdir -p $(@D)
+	@log=$$(mktemp) && \
+	  if GOFLAGS= GOBIN=$(@D)/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION) >$$log 2>&1; \
+	  then mv $(@D)/new/golangci-lint $@; rm $$log; else cat $$log; rm $$log; exit 1; fi
+
+.PHONY: servers
+servers: ## fetches the database servers that the tests run against
+	@test/tenant/fetch.sh servers
+
+.PHONY: bench
+bench: servers build ## our speed beside that of native replication and of mydumper, measured in the same run
+	@test/tenant/fetch.sh bench
+	@go run ./bench $(ARGS)
+
+.PHONY: build
+build: ## bin/duplex
+	@go build -o bin/duplex ./cmd/duplex
+
+.PHONY: clean
+clean: ## removes what build made; the cache folder stays
+	@rm -rf bin
