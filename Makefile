@@ -1,11 +1,11 @@
 # Everything that a target needs and that is not Go itself it installs: tools
 # and servers go to the cache folder, packages of the system through apt.
 
-SHELL       := /bin/bash -o pipefail
-MAKEFLAGS   += --no-print-directory
-CACHE       := $(or $(DUPLEX_CACHE),$(HOME)/.cache/duplex)
-LINT        := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
-LINT_VERSION = 2.15.0
+SHELL        := /bin/bash -o pipefail
+MAKEFLAGS    += --no-print-directory
+CACHE        := $(or $(DUPLEX_CACHE),$(HOME)/.cache/duplex)
+LINT_VERSION := 2.15.0
+LINT         := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 # demo: how long (empty = until Ctrl-C) and on what kind of server.
 FOR  ?=
@@ -36,13 +36,14 @@ test: fmt vet lint servers test-go ## everything that has to hold: format, vet, 
 
 .PHONY: test-go
 test-go: ## the tests alone; TEST_FLAGS is for go test
-	@go test $(RACE) $(TEST_FLAGS) $(PURE) | $(quiet)
-	@go test $(TEST_FLAGS) $$(go list ./... | grep -vxFf <(go list $(PURE))) | $(quiet)
-	@test/tenant/fetch.sh missing
+	@result=0; \
+	  go test $(RACE) $(TEST_FLAGS) $(PURE) | $(quiet) || result=1; \
+	  go test $(TEST_FLAGS) $$(go list ./... | grep -vxFf <(go list $(PURE))) | $(quiet) || result=1; \
+	  test/tenant/fetch.sh missing; exit $$result
 
 .PHONY: fmt
 fmt: ## fails if a file is not as gofmt writes it
-	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r ls -d 2>/dev/null | xargs -r gofmt -l) && \
+	@files=$$(gofmt -l $(wildcard bench cmd internal test)) && \
 	  if [ -n "$$files" ]; then printf 'not formatted (gofmt -w):\n%s\n' "$$files"; exit 1; fi
 
 .PHONY: vet
@@ -51,13 +52,13 @@ vet: ## go vet
 
 .PHONY: lint
 lint: $(LINT) ## golangci-lint with the rules of .golangci.yml
-	@$(LINT) run ./... --show-stats=false
+	@$(LINT) run ./... --show-stats=false --allow-parallel-runners
 
 $(LINT):
 	@mkdir -p $(@D)
 	@log=$$(mktemp) && \
 	  if GOFLAGS= GOBIN=$(@D)/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION) >$$log 2>&1; \
-	  then mv $(@D)/new/golangci-lint $@; rm $$log; else cat $$log; rm $$log; exit 1; fi
+	  then mv $(@D)/new/golangci-lint $@; rm -r $$log $(@D)/new; else cat $$log; rm $$log; exit 1; fi
 
 .PHONY: servers
 servers: ## fetches the database servers that the tests run against

@@ -81,6 +81,7 @@ func Check(sources map[string]string) []string {
 			faults = append(faults, checkLengths(name, fset, file)...)
 		}
 		faults = append(faults, checkInit(name, file)...)
+		faults = append(faults, checkWords(name, fset, file)...)
 	}
 	return faults
 }
@@ -190,4 +191,26 @@ func checkInit(name string, file *ast.File) []string {
 		}
 	}
 	return nil
+}
+
+// checkWords finds error texts that begin with a phrase instead of what was
+// being done: after a few wrappings only the nouns tell anything.
+func checkWords(name string, fset *token.FileSet, file *ast.File) []string {
+	if isTest(name) || strings.HasPrefix(name, "test/house/") {
+		return nil
+	}
+	var faults []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return true
+		}
+		for _, phrase := range []string{"failed to ", "unable to "} {
+			if strings.HasPrefix(strings.ToLower(strings.Trim(lit.Value, "\"`")), phrase) {
+				faults = append(faults, fmt.Sprintf("%s: %s: say what was being done, without %q", fset.Position(lit.Pos()), lit.Value, phrase))
+			}
+		}
+		return true
+	})
+	return faults
 }

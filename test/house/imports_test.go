@@ -75,6 +75,8 @@ func TestRules(t *testing.T) {
 		{"long file", "internal/copy/a.go", "package copy\n" + strings.Repeat("\n", 450), "the limit is 450"},
 		{"long test", "internal/copy/a_test.go", "package copy\n" + strings.Repeat("\n", 450), ""},
 		{"too long test", "internal/copy/a_test.go", "package copy\n" + strings.Repeat("\n", 800), "the limit is 800"},
+		{"empty phrase", "internal/copy/a.go", `package copy; const text = "failed to read"`, "say what was being done"},
+		{"empty phrase in a test", "internal/copy/a_test.go", `package copy; const text = "failed to read"`, ""},
 		{"not Go", "internal/copy/a.go", "pack age", "expected"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
