@@ -1,0 +1,45 @@
+package binlog
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	sqldriver "github.com/go-sql-driver/mysql"
+)
+
+var (
+	// ErrPositionLost is returned when the server no longer has the log from
+	// the wanted position on, or never had it.
+	ErrPositionLost = errors.New("the change log no longer reaches back to the stored position" +
+		" (keep binary logs longer; only a new copy brings this project on again)")
+	// ErrClosed is returned by calls on a closed reader.
+	ErrClosed = errors.New("the reader of the change log is closed")
+)
+
+// Error numbers with which a server refuses a position: MySQL's and MariaDB's
+// ER_MASTER_FATAL_ERROR_READING_BINLOG, MySQL's ER_MASTER_HAS_PURGED_REQUIRED_GTIDS,
+// MariaDB's ER_GTID_POSITION_NOT_FOUND_IN_BINLOG, _BINLOG2 and
+// ER_GTID_START_FROM_BINLOG_HOLE.
+func positionLost(code uint16) bool {
+	switch code {
+	case 1236, 1789, 1945, 1951, 1955:
+		return true
+	}
+	return false
+}
+
+// serverError gives a server's refusal in the form that tenant.Classify knows.
+func serverError(code uint16, state, message string) error {
+	e := &sqldriver.MySQLError{Number: code, Message: message}
+	copy(e.SQLState[:], state)
+	if positionLost(code) {
+		return fmt.Errorf("%w: %w", ErrPositionLost, e)
+	}
+	return e
+}
+
+// broken marks err as the end of a connection: tenant.Reconnect.
+func broken(what string, err error) error {
+	return fmt.Errorf("%s: %w: %w", what, driver.ErrBadConn, err)
+}

@@ -1,0 +1,64 @@
+package binlog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+)
+
+// headerSize is that of an event of binlog version 4,
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html
+const (
+	headerSize   = replication.EventHeaderSize
+	checksumSize = replication.BinlogChecksumLength
+)
+
+// An event is one event of the log, not yet decoded.
+type event struct {
+	kind      replication.EventType
+	timestamp uint32 // seconds since 1970
+	flags     uint16
+	size      uint32
+	end       uint32 // offset behind it in its file; 0 when it is in no file
+	body      []byte // without header and checksum
+	raw       []byte // all of it
+}
+
+var (
+	errShortEvent = errors.New("event is shorter than its header says")
+	errChecksum   = errors.New("checksum of an event is wrong: the log, or its way here, is damaged")
+)
+
+// parseEvent reads the header and verifies the checksum, if there is one.
+func parseEvent(raw []byte, checksum bool) (*event, error) {
+	if len(raw) < headerSize {
+		return nil, errShortEvent
+	}
+	e := &event{
+		timestamp: binary.LittleEndian.Uint32(raw),
+		kind:      replication.EventType(raw[4]),
+		size:      binary.LittleEndian.Uint32(raw[9:]),
+		end:       binary.LittleEndian.Uint32(raw[13:]),
+		flags:     binary.LittleEndian.Uint16(raw[17:]),
+		body:      raw[headerSize:],
+		raw:       raw,
+	}
+	if uint64(e.size) != uint64(len(raw)) {
+		return nil, fmt.Errorf("%w: %d bytes, want %d", errShortEvent, len(raw), e.size)
+	}
+	if checksum {
+		n := len(raw) - checksumSize
+		if n < headerSize || crc32.ChecksumIEEE(raw[:n]) != binary.LittleEndian.Uint32(raw[n:]) {
+			return nil, fmt.Errorf("%w: %s at %d", errChecksum, e.kind, e.end)
+		}
+		e.body = raw[headerSize:n]
+	}
+	return e, nil
+}
+
+// ignorable reports whether the server says that who does not know the event
+// may pass over it.
+func (e *event) ignorable() bool { return e.flags&replication.LOG_EVENT_IGNORABLE_F != 0 }

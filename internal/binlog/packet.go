@@ -1,0 +1,145 @@
+package binlog
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// A dump is the connection on which a server sends its log. It is read by one
+// goroutine; interrupt and close may be called from any. A read that was
+// interrupted goes on where it stood.
+type dump struct {
+	raw      net.Conn // under TLS
+	conn     net.Conn
+	thread   uint32 // the server's number of the connection
+	checksum bool   // the server appends CRC32 to events until a format description says otherwise
+	silence  time.Duration
+
+	in    *bufio.Reader
+	head  [4]byte
+	have  int // of head
+	body  []byte
+	got   int  // of body
+	more  bool // a packet of the largest size is continued by the next
+	armed time.Time
+}
+
+// readBuffer is what one read of the socket may bring.
+const readBuffer = 256 << 10
+
+// largest is the length of a packet that is continued.
+const largest = 1<<24 - 1
+
+func (d *dump) stream(conn net.Conn) { d.conn, d.in = conn, bufio.NewReaderSize(conn, readBuffer) }
+
+// interrupt makes a read that waits return, and the next one look at its ctx.
+func (d *dump) interrupt() { _ = d.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+func (d *dump) close() error { return d.raw.Close() }
+
+// event reads the next event of the stream. Its bytes are the caller's.
+func (d *dump) event(ctx context.Context) ([]byte, error) {
+	p, err := d.packet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(p) == 0:
+		return nil, broken("change stream", errors.New("empty packet"))
+	case p[0] == 0:
+		return p[1:], nil
+	case p[0] == 0xff && len(p) >= 3: // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_err_packet.html
+		code, text, state := binary.LittleEndian.Uint16(p[1:]), p[3:], ""
+		if len(text) >= 6 && text[0] == '#' {
+			state, text = string(text[1:6]), text[6:]
+		}
+		return nil, fmt.Errorf("change stream: %w", serverError(code, state, string(text)))
+	case p[0] == 0xfe && len(p) < 9: // a server that ends a dump, on KILL or shutdown, sends EOF
+		return nil, broken("change stream", io.EOF)
+	default:
+		return nil, broken("change stream", fmt.Errorf("packet begins with %#x", p[0]))
+	}
+}
+
+// packet reads a whole packet, its continuations included.
+func (d *dump) packet(ctx context.Context) ([]byte, error) {
+	begin := time.Now()
+	d.arm(begin)
+	for {
+		err := d.fill()
+		if err == nil {
+			p := d.body
+			d.body, d.got = nil, 0
+			return p, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, broken("read the change stream", err)
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		now := time.Now()
+		if now.Sub(begin) >= d.silence {
+			return nil, broken("read the change stream", fmt.Errorf("nothing was heard for %v: %w", d.silence, err))
+		}
+		d.armed = time.Time{}
+		d.arm(now)
+	}
+}
+
+// arm moves the deadline of reads. A packet has from silence to a second less.
+func (d *dump) arm(now time.Time) {
+	if now.Sub(d.armed) > time.Second {
+		_ = d.conn.SetReadDeadline(now.Add(d.silence))
+		d.armed = now
+	}
+}
+
+// fill reads until body is whole. Each of its steps can be repeated after an
+// error.
+func (d *dump) fill() error {
+	for {
+		for d.have < len(d.head) {
+			n, err := d.in.Read(d.head[d.have:])
+			d.have += n
+			if err != nil {
+				return err
+			}
+			if d.have == len(d.head) {
+				size := int(d.head[0]) | int(d.head[1])<<8 | int(d.head[2])<<16
+				d.more = size == largest
+				if d.got == 0 {
+					d.body = make([]byte, size)
+				} else {
+					d.body = append(d.body, make([]byte, size)...)
+				}
+			}
+		}
+		for d.got < len(d.body) {
+			n, err := d.in.Read(d.body[d.got:])
+			d.got += n
+			if err != nil {
+				return err
+			}
+			d.armedByData(n)
+		}
+		d.have = 0
+		if !d.more {
+			return nil
+		}
+	}
+}
+
+// armedByData gives a packet that keeps coming more time.
+func (d *dump) armedByData(n int) {
+	if n >= readBuffer/2 {
+		d.arm(time.Now())
+	}
+}

@@ -1,0 +1,285 @@
+package binlog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+	"duplex/internal/tenant"
+)
+
+// defaultBudget is what Config.Budget 0 stands for.
+const defaultBudget = 64 << 20
+
+// Config says which log is read, and what in it is local.
+type Config struct {
+	Tenant   *tenant.Tenant                    // whose log is read, and whose catalogue tells what the rows are
+	Changes  string                            // host:port that serves the change stream; empty: the tenant's address
+	Site     string                            // this site's name, under which its heartbeat is written
+	Project  string                            // the project, and
+	Inbound  string                            // the link that writes into this site, "peer>site": a transaction with a checkpoint row of the two is an applied one
+	Match    func(database, table string) bool // whether a table is the project's; table is empty for a statement about a whole database
+	Budget   int64                             // bytes of one transaction's rows that stay in memory; 0: 64 MiB
+	SpoolDir string                            // where what is beyond Budget goes; empty: the system's place
+	Log      *slog.Logger                      // nil: silent
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Tenant == nil:
+		return errors.New("reader: Tenant is missing")
+	case c.Match == nil:
+		return errors.New("reader: Match is missing")
+	case c.Site == "":
+		return errors.New("reader: Site is missing")
+	case c.Project == "" || c.Inbound == "":
+		return errors.New("reader: Project and Inbound are missing")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Budget <= 0 {
+		c.Budget = defaultBudget
+	}
+	return nil
+}
+
+// A Reader gives a site's local transactions in log order. Next belongs to one
+// goroutine; State, WaitBeat and Close may be called from any.
+type Reader struct {
+	cfg       Config
+	oceanbase bool
+	dump      *dump
+	parser    *replication.BinlogParser
+
+	// Of the goroutine that calls Next.
+	pending     *event                     // was read, but not taken in: ctx ended
+	unpacked    []*replication.BinlogEvent // what remains of a compressed transaction
+	group       group
+	ready       []*change.Txn
+	file        string // of the log
+	tables      map[uint64]*logTable
+	definitions map[string]*definition // by database.table
+	prepared    map[string]bool        // XA transactions without rows of ours, in their first phase
+	warned      bool                   // of unmarked transactions
+
+	// Written by the goroutine that calls Next, under mu.
+	mu       sync.Mutex
+	at       cursor
+	seq      uint64
+	clock    *conflict.Clock
+	seen     *conflict.Seen
+	counts   State // what state does not compute
+	lastBeat State
+	waiters  map[*waiter]bool
+	err      error         // which ended the reader
+	done     chan struct{} // closed with err
+}
+
+// Open connects and begins to read from position from, of End or of a
+// transaction that a reader gave out. Errors that tenant.Classify calls
+// Reconnect may pass; ErrPositionLost does not.
+func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	p, err := parsePosition(from)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{
+		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
+		file: p.file, tables: map[uint64]*logTable{}, definitions: map[string]*definition{}, prepared: map[string]bool{},
+		at: p.cursor, seq: p.seq, clock: conflict.NewClock(p.version), seen: conflict.NewSeen(p.seen),
+		waiters: map[*waiter]bool{}, done: make(chan struct{}),
+	}
+	if r.dump, err = openDump(ctx, &r.cfg, &r.at); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("site %s: open the change log: %w", cfg.Site, err)
+	}
+	return r, nil
+}
+
+func newParser() *replication.BinlogParser {
+	p := replication.NewBinlogParser()
+	p.SetTimestampStringLocation(time.UTC)
+	p.SetRenderJSONAsMySQLText(true)
+	p.SetPayloadDecoderConcurrency(1)
+	p.SetTableMapOptionalMetaDecodeFunc(func([]byte) error { return nil }) // parseTableMap takes what is needed
+	return p
+}
+
+// Close ends the connection. A Next that waits returns ErrClosed.
+func (r *Reader) Close() error {
+	if err := r.fail(ErrClosed); !errors.Is(err, ErrClosed) {
+		return nil // it failed, and the connection was closed then
+	}
+	return ignoreClosed(r.dump.close())
+}
+
+// Next gives the next local transaction, and waits until there is one. The
+// caller closes its Rows. When ctx ends, Next returns its cause and may be
+// called again; any other error ends the reader.
+func (r *Reader) Next(ctx context.Context) (*change.Txn, error) {
+	if err := r.failure(); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, r.dump.interrupt)
+	defer stop()
+	for len(r.ready) == 0 {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		err := r.step(ctx)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil && r.failure() == nil && errors.Is(err, context.Cause(ctx)) {
+			return nil, context.Cause(ctx)
+		}
+		err = r.fail(fmt.Errorf("site %s: %w", r.cfg.Site, err))
+		return nil, errors.Join(err, r.group.close(), ignoreClosed(r.dump.close()))
+	}
+	t := r.ready[0]
+	r.ready = r.ready[1:]
+	return t, nil
+}
+
+// step reads one event and takes it in.
+func (r *Reader) step(ctx context.Context) error {
+	if r.pending == nil {
+		raw, err := r.dump.event(ctx)
+		if err != nil {
+			return err
+		}
+		if len(raw) < headerSize {
+			return errShortEvent
+		}
+		described := replication.EventType(raw[4]) == replication.FORMAT_DESCRIPTION_EVENT
+		if r.pending, err = parseEvent(raw, r.dump.checksum && !described); err != nil {
+			return err
+		}
+	}
+	if err := r.take(ctx, r.pending); err != nil {
+		return fmt.Errorf("change log at %s:%d: %w", r.file, r.pending.end, err)
+	}
+	r.pending = nil
+	return nil
+}
+
+// take handles one event. It may be repeated after an error of ctx.
+func (r *Reader) take(ctx context.Context, e *event) error {
+	switch e.kind {
+	case replication.FORMAT_DESCRIPTION_EVENT:
+		return r.describe(e)
+	case replication.ROTATE_EVENT:
+		return r.rotate(e)
+	case replication.GTID_EVENT, replication.ANONYMOUS_GTID_EVENT, replication.GTID_TAGGED_LOG_EVENT:
+		return r.gtid(e)
+	case replication.MARIADB_GTID_EVENT:
+		return r.mariaGTID(e)
+	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+		return r.query(e)
+	case replication.TABLE_MAP_EVENT:
+		return r.tableMap(e)
+	case replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2, replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1:
+		return r.rows(ctx, e, change.Insert)
+	case replication.UPDATE_ROWS_EVENTv1, replication.UPDATE_ROWS_EVENTv2, replication.MARIADB_UPDATE_ROWS_COMPRESSED_EVENT_V1,
+		replication.PARTIAL_UPDATE_ROWS_EVENT:
+		return r.rows(ctx, e, change.Update)
+	case replication.DELETE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv2, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
+		return r.rows(ctx, e, change.Delete)
+	case replication.XID_EVENT:
+		return r.finish(e)
+	case replication.XA_PREPARE_LOG_EVENT:
+		return r.xaPrepare(e)
+	case replication.TRANSACTION_PAYLOAD_EVENT:
+		return r.payload(ctx, e)
+	case replication.HEARTBEAT_EVENT, replication.HEARTBEAT_LOG_EVENT_V2:
+		r.mu.Lock()
+		r.counts.Idle = time.Now()
+		r.mu.Unlock()
+		return nil
+	}
+	return takeOther(e)
+}
+
+// takeOther passes over what says nothing about rows, and refuses the rest.
+func takeOther(e *event) error {
+	switch e.kind {
+	case replication.PREVIOUS_GTIDS_EVENT, replication.STOP_EVENT, replication.IGNORABLE_EVENT, replication.ROWS_QUERY_EVENT,
+		replication.TRANSACTION_CONTEXT_EVENT, replication.VIEW_CHANGE_EVENT,
+		replication.MARIADB_ANNOTATE_ROWS_EVENT, replication.MARIADB_BINLOG_CHECKPOINT_EVENT,
+		replication.MARIADB_GTID_LIST_EVENT, replication.MARIADB_START_ENCRYPTION_EVENT:
+		return nil
+	case replication.INTVAR_EVENT, replication.RAND_EVENT, replication.USER_VAR_EVENT,
+		replication.BEGIN_LOAD_QUERY_EVENT, replication.APPEND_BLOCK_EVENT, replication.DELETE_FILE_EVENT:
+		return nil // go before a statement, which is refused itself if it matters
+	case replication.EXECUTE_LOAD_QUERY_EVENT:
+		return fmt.Errorf("%w: LOAD DATA", errStatement)
+	case replication.INCIDENT_EVENT:
+		return errors.New("the server says that changes are missing from its log (INCIDENT event): only a new copy brings the sites together")
+	}
+	if e.ignorable() {
+		return nil
+	}
+	return fmt.Errorf("event of unknown type %d (%s)", byte(e.kind), e.kind)
+}
+
+// describe takes in a format description: which events follow, and whether they
+// have checksums. The parser gets all events without.
+func (r *Reader) describe(e *event) error {
+	parsed, err := r.parse(e)
+	if err != nil {
+		return err
+	}
+	f, ok := parsed.(*replication.FormatDescriptionEvent)
+	if !ok {
+		return fmt.Errorf("format description is a %T", parsed)
+	}
+	r.dump.checksum = f.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32
+	f.ChecksumAlgorithm = replication.BINLOG_CHECKSUM_ALG_OFF // f is what the parser goes by
+	return nil
+}
+
+// rotate follows the server to another file; an artificial one begins the
+// stream. https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Rotate__event.html
+func (r *Reader) rotate(e *event) error {
+	if len(e.body) < 8 {
+		return errShortEvent
+	}
+	r.file = string(e.body[8:])
+	if r.at.mode == byFile && r.file != r.at.file {
+		r.mu.Lock()
+		r.at.file, r.at.offset = r.file, binary.LittleEndian.Uint64(e.body)
+		r.mu.Unlock()
+	}
+	return nil
+}
+
+// parse has the library decode an event.
+func (r *Reader) parse(e *event) (replication.Event, error) {
+	raw := e.raw[:headerSize+len(e.body)]
+	if e.kind == replication.FORMAT_DESCRIPTION_EVENT {
+		raw = e.raw
+	}
+	binary.LittleEndian.PutUint32(raw[9:], uint32(len(raw)))
+	parsed, err := r.parser.Parse(raw)
+	if err != nil {
+		if x, ok := errors.AsType[*replication.EventError](err); ok { // prints the whole event
+			return nil, fmt.Errorf("%s: %s", e.kind, x.Err)
+		}
+		return nil, fmt.Errorf("%s: %w", e.kind, err)
+	}
+	return parsed.Event, nil
+}

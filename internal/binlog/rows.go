@@ -1,0 +1,238 @@
+package binlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"duplex/internal/change"
+)
+
+// Origin ids that our writers set on their sessions, where the server logs one.
+const (
+	firstOrigin = 2147473649
+	lastOrigin  = 2147483647
+)
+
+// Numbers of columns of our own tables, and the places of those that are read.
+const (
+	checkpointColumns = 11
+	heartbeatColumns  = 4
+
+	checkpointProject = 0
+	checkpointLink    = 1
+	checkpointCarried = 7
+	checkpointVersion = 8
+
+	heartbeatSite  = 0
+	heartbeatCount = 1
+	heartbeatAt    = 2
+)
+
+// noTable is the number of the table map that ends a statement which changed
+// only temporary tables.
+const noTable = 0xffffff
+
+// tableMap takes in which table a number stands for.
+func (r *Reader) tableMap(e *event) error {
+	id, err := tableID(e.body)
+	if err != nil {
+		return err
+	}
+	t, err := parseTableMap(e.body)
+	if err != nil {
+		return err
+	}
+	if old := r.tables[id]; old.same(t) {
+		t = old
+	} else {
+		t.use = r.useOf(t.database, t.name)
+		r.tables[id] = t
+	}
+	if t.use == unwanted || r.group.resent {
+		return nil
+	}
+	_, err = r.parse(e)
+	return err
+}
+
+// rows takes in the rows of an event.
+func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
+	id, err := tableID(e.body)
+	if err != nil {
+		return err
+	}
+	g := &r.group
+	t := r.tables[id]
+	switch {
+	case g.resent || t == nil && id == noTable:
+		return nil
+	case t == nil:
+		return fmt.Errorf("rows of table number %d, which no event has named", id)
+	case t.use == project && g.applied:
+		r.mu.Lock()
+		r.counts.Echo++
+		r.mu.Unlock()
+		return nil
+	case t.use == unwanted:
+		return nil
+	case t.use == project:
+		if err := r.define(ctx, t); err != nil {
+			return err
+		}
+	}
+	parsed, err := r.parse(e)
+	if err != nil {
+		return fmt.Errorf("rows of %s: %w", t, err)
+	}
+	rows, ok := parsed.(*replication.RowsEvent)
+	if !ok {
+		return fmt.Errorf("rows event is a %T", parsed)
+	}
+	if t.use != project {
+		return r.own(t, op, rows)
+	}
+	if g.rows == nil {
+		g.rows = change.NewRows(r.cfg.Budget, r.cfg.SpoolDir)
+	}
+	return rowsOf(t, op, rows, g.rows.Append)
+}
+
+// own takes in rows of our own tables: marks and heartbeats. Only after images
+// count.
+func (r *Reader) own(t *logTable, op change.Op, e *replication.RowsEvent) error {
+	want := checkpointColumns
+	if t.use == beats {
+		want = heartbeatColumns
+	}
+	if len(t.types) != want {
+		return fmt.Errorf("%s has %d columns in the log, want %d: it is not of this version", t, len(t.types), want)
+	}
+	if err := t.checkImages(e); err != nil {
+		return err
+	}
+	for i, row := range e.Rows {
+		if op == change.Delete || op == change.Update && i%2 == 0 {
+			continue
+		}
+		var err error
+		if t.use == beats {
+			err = r.beatRow(row)
+		} else {
+			err = r.markRow(row)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// markRow takes in a checkpoint row: of our inbound link it makes the group an
+// applied one.
+func (r *Reader) markRow(row []any) error {
+	g := &r.group
+	if string(bytesOf(row[checkpointProject])) != r.cfg.Project || string(bytesOf(row[checkpointLink])) != r.cfg.Inbound {
+		g.foreign = true
+		return nil
+	}
+	version, ok := integer(row[checkpointVersion])
+	if !ok {
+		return fmt.Errorf("version is a %T", row[checkpointVersion])
+	}
+	if carried := bytesOf(row[checkpointCarried]); len(carried) > 0 {
+		stamps, err := change.ParseCarried(carried)
+		if err != nil {
+			return err
+		}
+		g.carried = append(g.carried, stamps...)
+	}
+	g.version = max(g.version, version)
+	g.applied = true
+	return g.close()
+}
+
+// beatRow takes in a heartbeat row; the peer's, which the link brings, is none
+// of ours.
+func (r *Reader) beatRow(row []any) error {
+	if site := string(bytesOf(row[heartbeatSite])); site != r.cfg.Site {
+		return nil
+	}
+	count, ok := integer(row[heartbeatCount])
+	if !ok {
+		return fmt.Errorf("beat is a %T", row[heartbeatCount])
+	}
+	b := &change.Beat{Site: r.cfg.Site, Count: uint64(count)}
+	if at := bytesOf(row[heartbeatAt]); at != nil {
+		var err error
+		if b.At, err = change.ParseDatetime(at); err != nil {
+			return err
+		}
+	}
+	r.group.beat = b
+	return nil
+}
+
+// takeMark lets an applied group move the clock and the seen set; mu is held.
+func (r *Reader) takeMark(g *group) {
+	r.clock.Raise(g.version)
+	for _, s := range g.carried {
+		r.clock.Raise(s.Version)
+	}
+	r.seen.Add(g.carried)
+	r.counts.Applied++
+}
+
+// checkOrigin counts local groups of sessions that only we have; mu is held.
+func (r *Reader) checkOrigin(g *group, id string) {
+	if g.origin < firstOrigin || g.origin > lastOrigin || g.foreign {
+		return
+	}
+	r.counts.Unmarked++
+	if !r.warned {
+		r.warned = true
+		r.cfg.Log.Warn("a transaction with an origin id of ours has no checkpoint row and goes out as local; no more of these are logged",
+			"site", r.cfg.Site, "transaction", id, "origin", g.origin)
+	}
+}
+
+// payload takes in the events of a transaction that MySQL compressed as a
+// whole. Each has the place of the whole.
+func (r *Reader) payload(ctx context.Context, e *event) error {
+	if r.unpacked == nil {
+		r.parser.SetRowsEventDecodeFunc(func(*replication.RowsEvent, []byte) error { return nil })
+		parsed, err := r.parse(e)
+		r.parser.SetRowsEventDecodeFunc(nil)
+		if err != nil {
+			return err
+		}
+		p, ok := parsed.(*replication.TransactionPayloadEvent)
+		if !ok {
+			return fmt.Errorf("payload event is a %T", parsed)
+		}
+		r.unpacked = p.Events
+	}
+	for len(r.unpacked) > 0 {
+		inner, err := parseEvent(r.unpacked[0].RawData, false)
+		if err != nil {
+			return err
+		}
+		inner.end = e.end
+		if err := r.take(ctx, inner); err != nil {
+			return err
+		}
+		r.unpacked = r.unpacked[1:]
+	}
+	r.unpacked = nil
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
