@@ -1,0 +1,142 @@
+package copy
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"duplex/internal/change"
+	"duplex/internal/tenant"
+)
+
+// A table is one table on its way.
+type table struct {
+	name             string // target database.table: what copy_chunk calls it
+	database, target string
+	source           *change.Table
+	ranges           *ranges
+
+	gaps   []span // between durable chunks
+	tail   span   // what follows the last of them
+	tailed bool   // nothing follows
+	chunks int    // durable ones of earlier runs
+	top    *edge  // the highest key when reading began; nil: no bound
+
+	slots chan struct{} // one for each chunk that is read and not durable
+
+	mu   sync.Mutex
+	lows map[*job]uint64 // Low.Seq of the chunks that are not durable
+
+	rows, bytes, total atomic.Uint64
+	done               atomic.Bool
+}
+
+// A span is a row of copy_chunk to be: a range of keys, low excluded, high
+// included, and what was counted in it.
+type span struct {
+	number      int
+	low, high   *edge // nil: from the start, to the end
+	from        *edge // what is still to be read begins behind it
+	rows, bytes uint64
+}
+
+// A job is a chunk to be written, or, with no page, a span to be read and
+// written by whoever takes it.
+type job struct {
+	table *table
+	span
+	page *page
+	mark change.Watermark // low
+}
+
+func newTable(spec Table, kind tenant.Kind, budget int64) (*table, error) {
+	s := spec.Source
+	if s == nil {
+		return nil, fmt.Errorf("copy: %w: no source table", ErrTable)
+	}
+	if len(s.Unsupported) > 0 {
+		return nil, fmt.Errorf("copy: %w: %s: %s", ErrTable, s, strings.Join(s.Unsupported, "; "))
+	}
+	key := s.Identity()
+	if key == nil {
+		return nil, fmt.Errorf("copy: %w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, s)
+	}
+	t := &table{source: s.Change(), lows: map[*job]uint64{}}
+	t.database, t.target = spec.Target()
+	t.name = t.database + "." + t.target
+	t.slots = make(chan struct{}, ahead)
+	t.ranges = newRanges(t.source, key, kind, spec.Where, budget)
+	return t, nil
+}
+
+// plan finds the gaps between the durable chunks of an earlier run. A gap is
+// filled by the chunk before it.
+func (t *table) plan(r *record) error {
+	t.tail = span{number: 1}
+	for i := range r.runs {
+		run := &r.runs[i]
+		low, err := t.parseEdge(run.low)
+		if err != nil {
+			return err
+		}
+		if low != nil {
+			gap := t.tail
+			gap.high = low
+			t.gaps = append(t.gaps, gap)
+		}
+		last := &run.last
+		s := span{number: last.number, rows: last.rows, bytes: last.bytes}
+		if s.low, err = t.parseEdge(last.low); err != nil {
+			return err
+		}
+		if s.from, err = t.parseEdge(last.high); err != nil {
+			return err
+		}
+		t.tail, t.tailed = s, last.high == nil
+	}
+	// What follows the last chunk has numbers of its own.
+	if len(r.runs) > 0 {
+		t.tail = span{number: t.tail.number + 1, low: t.tail.from, from: t.tail.from}
+	}
+	return nil
+}
+
+func (t *table) parseEdge(text *string) (*edge, error) {
+	if text == nil {
+		return nil, nil
+	}
+	e, err := parseEdge(t.ranges.key, *text)
+	if err != nil {
+		return nil, fmt.Errorf("copy of %s: bounds of an earlier run: %w", t.name, err)
+	}
+	return e, nil
+}
+
+// begin gives a job its low watermark. From here on the Writer keeps what the
+// link touches from that mark on, until end.
+func (t *table) begin(j *job, m *marks) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	j.mark = m.latest()
+	t.lows[j] = j.mark.Seq
+}
+
+// end says that a job is durable.
+func (t *table) end(j *job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.lows, j)
+}
+
+// oldest is the lowest mark of the jobs that are not durable. A job that
+// begins later has none below it.
+func (t *table) oldest() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	low := change.NoSeq
+	for _, seq := range t.lows {
+		low = min(low, seq)
+	}
+	return low
+}
