@@ -53,11 +53,14 @@ func fits(c *change.Column, logType byte) error {
 	}
 	if c.Scale > 0 && (logType == gomysql.MYSQL_TYPE_TIME || logType == gomysql.MYSQL_TYPE_DATETIME ||
 		logType == gomysql.MYSQL_TYPE_TIMESTAMP) {
-		return fmt.Errorf("column %s keeps fractions of seconds in MariaDB's old format, which the log does not describe"+
-			" (set mysql56_temporal_format=ON and ALTER TABLE … FORCE)", c.Name)
+		return fmt.Errorf("column %s: %w", c.Name, errOldFraction)
 	}
 	return nil
 }
+
+// errOldFraction names what the width of is nowhere in the log.
+var errOldFraction = errors.New("fractions of seconds are kept in MariaDB's old format, which the log does not describe" +
+	" (set mysql56_temporal_format=ON and ALTER TABLE … FORCE)")
 
 // rowsOf gives the row changes of a rows event that the parser decoded, one
 // after the other.
@@ -164,7 +167,7 @@ func decode(c *change.Column, logType byte, v any) (change.Value, error) {
 	case change.Float32:
 		var f float32
 		f, ok = v.(float32)
-		out.Bits = uint64(math.Float32bits(f))
+		out.Bits = uint64(math.Float32bits(f + 0)) // no negative zero: AppendSelect's sum has none either
 	case change.Float64:
 		var f float64
 		f, ok = v.(float64)
@@ -314,8 +317,8 @@ func decompress(raw []byte) ([]byte, error) {
 		return nil, errCompressed
 	}
 	size := 0
-	for i, b := range raw[:width] {
-		size |= int(b) << (8 * i)
+	for _, b := range raw[:width] { // the highest first
+		size = size<<8 | int(b)
 	}
 	var in io.Reader = flate.NewReader(bytes.NewReader(raw[width:]))
 	if head&8 == 0 {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
+	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"duplex/internal/change"
@@ -110,6 +112,9 @@ func (r *Reader) own(t *logTable, op change.Op, e *replication.RowsEvent) error 
 	}
 	if len(t.types) != want {
 		return fmt.Errorf("%s has %d columns in the log, want %d: it is not of this version", t, len(t.types), want)
+	}
+	if slices.Contains(t.types, gomysql.MYSQL_TYPE_DATETIME) {
+		return fmt.Errorf("%s: %w", t, errOldFraction)
 	}
 	if err := t.checkImages(e); err != nil {
 		return err

@@ -48,7 +48,7 @@ func newSite(t *testing.T, kind servers.Kind, opts ...servers.Option) *site {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	server := servers.For(t, kind, append([]servers.Option{servers.WithPool(64, 32)}, opts...)...)
+	server := servers.For(t, kind, append([]servers.Option{servers.WithPool(64, 128)}, opts...)...)
 	return siteOn(t, server)
 }
 

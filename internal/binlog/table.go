@@ -176,6 +176,9 @@ func (r *Reader) define(ctx context.Context, t *logTable) error {
 		return nil
 	}
 	s, err := r.cfg.Tenant.Table(ctx, t.database, t.name)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("definition of %s, of which the log has rows: %w", name, err)
 	}
