@@ -180,13 +180,25 @@ func (c *comparison) keys() {
 		if y := take(func(k *Key) bool { return k.text() == x.text() }); y != nil {
 			c.differ(x.object(), "name", x.Name, y.Name, false)
 			c.key(x, y)
-		} else {
+		} else if !c.implied(c.a, x) {
 			c.differ(x.object(), "missing", x.text(), "", x.guards())
 		}
 	}
 	for _, y := range left {
-		c.differ(y.object(), "missing", "", y.text(), y.guards())
+		if !c.implied(c.b, y) {
+			c.differ(y.object(), "missing", "", y.text(), y.guards())
+		}
 	}
+}
+
+// implied reports whether a key is one that servers of one dialect, and not
+// those of the other, make for a foreign key.
+func (c *comparison) implied(t *Table, k *Key) bool {
+	return c.loose && k.Kind == Plain && slices.ContainsFunc(t.ForeignKeys, func(f ForeignKey) bool {
+		return slices.EqualFunc(k.Parts, f.Columns, func(p KeyPart, column string) bool {
+			return p.Column == column && p.Prefix == 0
+		})
+	})
 }
 
 // guards reports whether a key keeps rows out.

@@ -19,7 +19,10 @@ func normalCharset(name string) string {
 // Normal writes the type in the form that is the same for all types of the
 // same values: without display widths.
 func (t Type) Normal() string {
-	text := serverComment.ReplaceAllString(t.String(), "")
+	text := t.String()
+	if t.Compressed() {
+		text = strings.TrimSuffix(text, " compressed")
+	}
 	switch t.Name {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "year":
 		text = t.Name

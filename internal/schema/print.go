@@ -84,6 +84,12 @@ func (t *Table) IndexSQL(o PrintOptions) []string {
 	if len(plain) > 0 {
 		out = append([]string{alter + strings.Join(plain, ", ")}, out...)
 	}
+	for i := range t.Keys { // OceanBase does not hear it in an ALTER TABLE … ADD
+		k := &t.Keys[i]
+		if p.same && p.to == OceanBase && t.later(k) && strings.Contains(k.Options, "INVISIBLE") {
+			out = append(out, alter+"ALTER INDEX "+Ident(k.Name)+" INVISIBLE")
+		}
+	}
 	return out
 }
 
@@ -171,14 +177,17 @@ func (p *printer) column(c *Column) string {
 	return out
 }
 
-// serverComment is what MariaDB writes behind a type for itself.
-var serverComment = regexp.MustCompile(`\s*/\*[^*]*\*/`)
-
 func (p *printer) typeOf(c *Column) string {
 	if p.same {
 		return c.Type
 	}
-	text := serverComment.ReplaceAllString(c.Type, "")
+	text := c.Type
+	if c.Kind != change.Enum && c.Kind != change.Set {
+		text = strings.TrimSuffix(text, " compressed")
+	}
+	if c.Kind == change.Geometry {
+		text, _, _ = strings.Cut(text, " srid ")
+	}
 	switch {
 	case c.Kind == change.JSON && p.to == MySQL: // 5.6 has none
 		return "longtext"

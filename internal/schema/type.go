@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,9 @@ type Type struct {
 	text     string
 }
 
+// executable is how MariaDB writes what only it understands.
+var executable = regexp.MustCompile(`/\*M?!\d* ?([^*]*)\*/`)
+
 // ParseType takes a type apart as the dialect's server prints it. What it
 // does not know is kept as the type's name.
 //
@@ -25,7 +29,7 @@ type Type struct {
 // there a label ends at the quote before ,' or the end, and a label in which
 // every quote is doubled is taken for an escaped one.
 func ParseType(text string, d Dialect) Type {
-	t := Type{text: strings.TrimSpace(text)}
+	t := Type{text: executable.ReplaceAllString(strings.TrimSpace(text), "$1")}
 	open := strings.IndexByte(t.text, '(')
 	if i := strings.IndexAny(t.text, "( "); i >= 0 {
 		t.Name = strings.ToLower(t.text[:i])
@@ -114,6 +118,10 @@ func (t Type) arg(i, other int) int {
 	return other
 }
 
+// Compressed reports whether the server compresses the values, as MariaDB
+// can: its log holds them so.
+func (t Type) Compressed() bool { return t.Labels == nil && strings.HasSuffix(t.text, " compressed") }
+
 // Fill sets Kind, Length and Scale of c. It fails on a type whose values
 // nobody here can carry; then c is a Binary column, so that it has some kind.
 func (t Type) Fill(c *change.Column) error {
@@ -152,6 +160,9 @@ func (t Type) Fill(c *change.Column) error {
 		c.Kind = change.Geometry
 	default:
 		return t.fillTemporal(c)
+	}
+	if t.Compressed() {
+		return fmt.Errorf("type %s: its values are compressed in the log", t.text)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ func (c *catalogue) readColumns(database, name string, tables map[string]*schema
 	where, args := within(database, name)
 	query := "SELECT table_name, column_name, column_type, column_default, is_nullable, character_set_name, collation_name, " +
 		"datetime_precision, extra, column_comment, " + c.column("columns", "generation_expression") +
+		", " + c.column("columns", "srs_id") +
 		" FROM information_schema.columns" + where + " ORDER BY table_name, ordinal_position"
 	return c.each(query, args, func(f []sql.NullString) error {
 		table := tables[f[0].String]
@@ -43,6 +44,9 @@ func newColumn(d schema.Dialect, f []sql.NullString) (schema.Column, error) {
 		Comment:       f[8].String,
 	}
 	problem := typ.Fill(&c.Column)
+	if f[10].Valid && c.Kind == change.Geometry {
+		c.Type += " srid " + f[10].String
+	}
 	switch c.Kind {
 	case change.Text, change.Enum, change.Set:
 	default:

@@ -58,7 +58,10 @@ func doubtful(t *schema.Table) bool {
 
 // keyLine finds the definitions of keys; a GLOBAL stands before a line's end
 // of its own.
-var keyLine = regexp.MustCompile("(?m)^  (UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)` \\((.*)\\)(.*)$")
+var keyLine = regexp.MustCompile("(?m)^  (UNIQUE |FULLTEXT |SPATIAL )?KEY `((?:[^`]|``)+)` \\((.*?)\\)(.*)$")
+
+// parserClause is the part of a full-text key that decides its words.
+var parserClause = regexp.MustCompile(`WITH PARSER \w+( PARSER_PROPERTIES=\([^)]*\))?`)
 
 func correct(t *schema.Table, statement string) {
 	for i := range t.Columns {
@@ -96,7 +99,7 @@ func correctKey(t *schema.Table, k *schema.Key, kind, columns, options string) {
 		k.Kind = schema.Spatial
 	}
 	if k.Kind == schema.Fulltext || k.Kind == schema.Spatial {
-		k.Parts, k.Options = nil, ""
+		k.Parts, k.Options = nil, parserClause.FindString(options)
 		for _, column := range strings.Split(columns, "`, `") {
 			k.Parts = append(k.Parts, schema.KeyPart{Column: strings.ReplaceAll(strings.Trim(column, "`"), "``", "`")})
 		}

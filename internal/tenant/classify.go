@@ -17,7 +17,7 @@ type Class string
 // The classes.
 const (
 	None      Class = "none"      // no error
-	Retry     Class = "retry"     // the transaction was rolled back and may be tried again on the same connection
+	Retry     Class = "retry"     // roll back and try the transaction again on the same connection
 	Reconnect Class = "reconnect" // the connection is gone or useless; what was committing may have happened
 	Duplicate Class = "duplicate" // a unique key holds the value already
 	Schema    Class = "schema"    // a table or column is not what we know: read the catalogue again

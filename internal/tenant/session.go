@@ -41,13 +41,14 @@ func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*
 		return nil, fmt.Errorf("site %s: open a session: %w", t.Site, err)
 	}
 	s := &Session{Kind: t.Kind, conn: conn}
+	// Before the settings: connection_id() of MySQL gives back pseudo_thread_id.
+	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&s.ID); err != nil {
+		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
+	}
 	for _, q := range t.settings(purpose, origin) {
 		if _, err := conn.ExecContext(ctx, q); err != nil {
 			return nil, errors.Join(fmt.Errorf("site %s: %s: %w", t.Site, q, err), s.Discard())
 		}
-	}
-	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&s.ID); err != nil {
-		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
 	}
 	return s, nil
 }

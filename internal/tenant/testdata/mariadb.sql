@@ -1,0 +1,14 @@
+create table generated_columns (id int primary key, a int, b int generated always as (a+1) virtual, c varchar(30) generated always as (concat('x''y\\',a)) stored comment 'made', d json, key kb (b), check (a > 0), constraint chk_named check (a < 100 and c <> 'q\\q'), e int check (e between 1 and 3));
+create table own_types (id int primary key, i inet6, i4 inet4, u uuid default uuid(), v int invisible default 3, k int, w varchar(10) as (left(u,3)) invisible, key ign (k) ignored, key kg (k));
+create table own_defaults (id int primary key, t text default 'abc', j json default '{}', d date default curdate(), e int default (id+1), f varchar(40) default concat('a''', 'b'), g datetime(6) default current_timestamp());
+create table own_options (id int primary key, ul text, unique key (ul)) page_compressed=1;
+create table by_linear (id int primary key) partition by linear hash (id) partitions 3;
+create table by_listed (id int primary key) partition by list (id) (partition a values in (1) comment 'it''s', partition b default);
+create table engine_myisam (id int primary key, p point not null, spatial key sp (p)) engine=myisam;
+create table old_utf8 (a varchar(20) primary key) charset utf8mb3 collate utf8mb3_bin;
+create table falling (id int primary key, a int, key ka (a desc, id));
+create table sized (id int primary key) row_format=compressed key_block_size=8 stats_persistent=1 checksum=1;
+create sequence seq;
+create table versioned (id int) with system versioning;
+create table two_digits (y year(2));
+create table compressed (id int primary key, t text compressed);

@@ -1,0 +1,10 @@
+create table generated_columns (id int primary key, a int, b int generated always as (a+1) virtual, c varchar(30) generated always as (concat('x''y\\',a)) stored comment 'made', d json, n int as (a * 2) stored not null, key kb (b), check (a > 0), constraint chk_named check (a < 100 and c <> 'q\\q'));
+create table own_indexes (id int primary key, a int, b varchar(20), index fx ((a+1)), unique index fu ((upper(b))), key hidden (a) invisible);
+create table reach (id int primary key, a int, index g1 (a) global, index l1 (a) local, unique key gu (a,id) global) partition by hash(id) partitions 3;
+create table heap (a int, b varchar(10)) organization heap;
+create table own_defaults (id int primary key, d varchar(20) default (concat('a','b')), x int default (1+2), z varchar(20) default 'f(x)', u varchar(40) default (uuid()), t datetime(6) default current_timestamp(6));
+create table raw_default (id int primary key, a binary(4) default x'FF00FE01', q varbinary(9) default x'27');
+create table cells (id int primary key, p point not null srid 0, q point srid 0, spatial key sp (p));
+create table documents (id int primary key, j json not null);
+create table vectors (id int primary key, v vector(3), r roaringbitmap);
+create materialized view mv as select id, a from own_indexes;
