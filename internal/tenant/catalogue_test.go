@@ -97,22 +97,22 @@ func testRoundTrip(t *testing.T, s *server) {
 	}
 }
 
-// TestBetweenKinds prints the tables of each kind for each other kind. What
-// cannot be the same there is named by Diff.
+// TestBetweenKinds prints the tables of one kind for another.
 func TestBetweenKinds(t *testing.T) {
 	all := map[servers.Kind]*server{}
 	for _, kind := range servers.Kinds() {
 		all[kind] = open(t, kind)
 	}
-	for _, from := range servers.Kinds() {
+	for from, targets := range map[servers.Kind][]servers.Kind{
+		servers.MariaDB: {servers.MySQL56, servers.SeekDB},
+		servers.MySQL56: {servers.MariaDB},
+		servers.SeekDB:  {servers.MySQL56},
+	} {
 		a := all[from]
 		a.fill(t, "origin", statements(t, "common"))
 		tables, err := a.tenant.Tables(t.Context(), in("origin"))
 		require.NoError(t, err)
-		for _, to := range servers.Kinds() {
-			if from == to {
-				continue
-			}
+		for _, to := range targets {
 			t.Run(string(from)+" to "+string(to), func(t *testing.T) {
 				b := all[to]
 				target := "from_" + string(from)
