@@ -42,12 +42,12 @@ func internalTable(name string) bool {
 func (t *Tenant) Tables(ctx context.Context, match Match) ([]*schema.Table, error) {
 	var out []*schema.Table
 	err := t.reading(ctx, func(c *catalogue) error {
-		databases, err := c.databases(match)
+		databases, err := c.databases(ctx, match)
 		if err != nil {
 			return err
 		}
 		for _, database := range databases {
-			tables, err := c.tables(database, "", match)
+			tables, err := c.tables(ctx, database, "", match)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (t *Tenant) Tables(ctx context.Context, match Match) ([]*schema.Table, erro
 func (t *Tenant) Table(ctx context.Context, database, name string) (*schema.Table, error) {
 	var found *schema.Table
 	err := t.reading(ctx, func(c *catalogue) error {
-		tables, err := c.tables(database, name, func(d, n string) bool {
+		tables, err := c.tables(ctx, database, name, func(d, n string) bool {
 			return d == database && n == name || t.LowerCase != 0 && strings.EqualFold(d, database) && strings.EqualFold(n, name)
 		})
 		if err == nil && len(tables) == 0 {
@@ -88,7 +88,6 @@ func (t *Tenant) Table(ctx context.Context, database, name string) (*schema.Tabl
 type catalogue struct {
 	t       *Tenant
 	s       *Session
-	ctx     context.Context // of one call of reading
 	columns map[string]bool // "view.column", lower case, of the views that differ between servers
 
 	charsets map[string]string // of each collation; filled when it is first needed
@@ -101,8 +100,8 @@ func (t *Tenant) reading(ctx context.Context, fn func(c *catalogue) error) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	c := &catalogue{t: t, s: s, ctx: ctx, columns: map[string]bool{}}
-	err = c.each(`SELECT table_name, column_name FROM information_schema.columns
+	c := &catalogue{t: t, s: s, columns: map[string]bool{}}
+	err = c.each(ctx, `SELECT table_name, column_name FROM information_schema.columns
 		WHERE table_schema = 'information_schema'
 		AND table_name IN ('TABLES', 'COLUMNS', 'STATISTICS', 'PARTITIONS', 'TABLE_CONSTRAINTS', 'CHECK_CONSTRAINTS')`,
 		nil, func(f []sql.NullString) error {
@@ -124,8 +123,8 @@ func (c *catalogue) column(view, column string) string {
 }
 
 // each calls fn with the fields of each row; fn keeps strings, not the slice.
-func (c *catalogue) each(query string, args []any, fn func(f []sql.NullString) error) error {
-	rows, err := c.s.Query(c.ctx, query, args...)
+func (c *catalogue) each(ctx context.Context, query string, args []any, fn func(f []sql.NullString) error) error {
+	rows, err := c.s.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -151,9 +150,9 @@ func (c *catalogue) each(query string, args []any, fn func(f []sql.NullString) e
 }
 
 // databases lists those with a table or view that matches, sorted.
-func (c *catalogue) databases(match Match) ([]string, error) {
+func (c *catalogue) databases(ctx context.Context, match Match) ([]string, error) {
 	found := map[string]bool{}
-	err := c.each("SELECT table_schema, table_name FROM information_schema.tables", nil, func(f []sql.NullString) error {
+	err := c.each(ctx, "SELECT table_schema, table_name FROM information_schema.tables", nil, func(f []sql.NullString) error {
 		if d, n := f[0].String, f[1].String; !found[d] && !system(d) && match(d, n) {
 			found[d] = true
 		}
@@ -180,11 +179,11 @@ func within(database, name string) (string, []any) {
 }
 
 // tables reads the tables of one database, or only one, that match.
-func (c *catalogue) tables(database, name string, match Match) ([]*schema.Table, error) {
+func (c *catalogue) tables(ctx context.Context, database, name string, match Match) ([]*schema.Table, error) {
 	byName := map[string]*schema.Table{}
 	steps := []struct {
 		what string
-		read func(database, name string, tables map[string]*schema.Table) error
+		read func(ctx context.Context, database, name string, tables map[string]*schema.Table) error
 	}{
 		{"columns", c.readColumns},
 		{"keys", c.readKeys},
@@ -193,14 +192,14 @@ func (c *catalogue) tables(database, name string, match Match) ([]*schema.Table,
 		{"partitions", c.readPartitions},
 		{"statements", c.readStatements},
 	}
-	if err := c.readTables(database, name, match, byName); err != nil {
+	if err := c.readTables(ctx, database, name, match, byName); err != nil {
 		return nil, fmt.Errorf("tables of %s: %w", database, err)
 	}
 	if len(byName) == 0 {
 		return nil, nil
 	}
 	for _, s := range steps {
-		if err := s.read(database, name, byName); err != nil {
+		if err := s.read(ctx, database, name, byName); err != nil {
 			return nil, fmt.Errorf("%s of %s: %w", s.what, database, err)
 		}
 	}
@@ -230,14 +229,14 @@ func sortKeys(t *schema.Table) {
 	slices.SortFunc(t.Checks, func(a, b schema.Check) int { return strings.Compare(a.Name, b.Name) })
 }
 
-func (c *catalogue) readTables(database, name string, match Match, tables map[string]*schema.Table) error {
+func (c *catalogue) readTables(ctx context.Context, database, name string, match Match, tables map[string]*schema.Table) error {
 	where, args := within(database, name)
-	if err := c.readCharsets(); err != nil {
+	if err := c.readCharsets(ctx); err != nil {
 		return err
 	}
 	query := "SELECT table_schema, table_name, table_type, engine, row_format, table_collation, create_options, table_comment, " +
 		c.column("tables", "organization") + " FROM information_schema.tables" + where
-	return c.each(query, args, func(f []sql.NullString) error {
+	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		d, n, kind := f[0].String, f[1].String, f[2].String
 		if kind != "BASE TABLE" && kind != "SYSTEM VERSIONED" || internalTable(n) || !match(d, n) {
 			return nil
@@ -283,12 +282,12 @@ func createOptions(text string) (format, rest string) {
 }
 
 // readCharsets maps each collation to its character set, once.
-func (c *catalogue) readCharsets() error {
+func (c *catalogue) readCharsets(ctx context.Context) error {
 	if c.charsets != nil {
 		return nil
 	}
 	c.charsets = map[string]string{}
-	return c.each("SHOW COLLATION", nil, func(f []sql.NullString) error {
+	return c.each(ctx, "SHOW COLLATION", nil, func(f []sql.NullString) error {
 		c.charsets[f[0].String] = f[1].String
 		return nil
 	})

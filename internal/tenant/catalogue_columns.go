@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strconv"
@@ -10,13 +11,13 @@ import (
 	"duplex/internal/schema"
 )
 
-func (c *catalogue) readColumns(database, name string, tables map[string]*schema.Table) error {
+func (c *catalogue) readColumns(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	where, args := within(database, name)
 	query := "SELECT table_name, column_name, column_type, column_default, is_nullable, character_set_name, collation_name, " +
 		"datetime_precision, extra, column_comment, " + c.column("columns", "generation_expression") +
 		", " + c.column("columns", "srs_id") +
 		" FROM information_schema.columns" + where + " ORDER BY table_name, ordinal_position"
-	return c.each(query, args, func(f []sql.NullString) error {
+	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		table := tables[f[0].String]
 		if table == nil {
 			return nil

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"database/sql"
 	"slices"
 	"strconv"
@@ -9,12 +10,12 @@ import (
 	"duplex/internal/schema"
 )
 
-func (c *catalogue) readKeys(database, name string, tables map[string]*schema.Table) error {
+func (c *catalogue) readKeys(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	where, args := within(database, name)
 	query := "SELECT table_name, index_name, non_unique, column_name, collation, sub_part, index_type, index_comment, " +
 		c.column("statistics", "expression") + ", " + c.column("statistics", "is_visible") + ", " + c.column("statistics", "ignored") +
 		" FROM information_schema.statistics" + where + " ORDER BY table_name, index_name, seq_in_index"
-	return c.each(query, args, func(f []sql.NullString) error {
+	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		table := tables[f[0].String]
 		if table == nil {
 			return nil
@@ -62,22 +63,22 @@ func newKey(f []sql.NullString) schema.Key {
 	return k
 }
 
-func (c *catalogue) readForeignKeys(database, name string, tables map[string]*schema.Table) error {
+func (c *catalogue) readForeignKeys(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	rules := map[[2]string][2]string{}
-	err := c.each(`SELECT table_name, constraint_name, delete_rule, update_rule
-		FROM information_schema.referential_constraints WHERE constraint_schema = ?`,
-		[]any{database}, func(f []sql.NullString) error {
+	where, args := within(database, name)
+	err := c.each(ctx, `SELECT table_name, constraint_name, delete_rule, update_rule
+		FROM information_schema.referential_constraints`+strings.Replace(where, "table_schema", "constraint_schema", 1),
+		args, func(f []sql.NullString) error {
 			rules[[2]string{f[0].String, f[1].String}] = [2]string{f[2].String, f[3].String}
 			return nil
 		})
 	if err != nil || len(rules) == 0 {
 		return err
 	}
-	where, args := within(database, name)
 	query := `SELECT table_name, constraint_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name
 		FROM information_schema.key_column_usage` + where + ` AND referenced_table_name IS NOT NULL
 		ORDER BY table_name, constraint_name, ordinal_position`
-	return c.each(query, args, func(f []sql.NullString) error {
+	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		table := tables[f[0].String]
 		if table == nil {
 			return nil
@@ -98,14 +99,15 @@ func (c *catalogue) readForeignKeys(database, name string, tables map[string]*sc
 }
 
 // readChecks reads the check constraints that are enforced.
-func (c *catalogue) readChecks(database, _ string, tables map[string]*schema.Table) error {
+func (c *catalogue) readChecks(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	if !c.columns["check_constraints.check_clause"] {
 		return nil
 	}
 	owner := map[string][]string{}
+	where, args := within(database, name)
 	query := "SELECT table_name, constraint_name, " + c.column("table_constraints", "enforced") +
-		" FROM information_schema.table_constraints WHERE table_schema = ? AND constraint_type = 'CHECK'"
-	err := c.each(query, []any{database}, func(f []sql.NullString) error {
+		" FROM information_schema.table_constraints" + where + " AND constraint_type = 'CHECK'"
+	err := c.each(ctx, query, args, func(f []sql.NullString) error {
 		if f[2].String != "NO" {
 			owner[f[1].String] = append(owner[f[1].String], f[0].String)
 		}
@@ -116,7 +118,11 @@ func (c *catalogue) readChecks(database, _ string, tables map[string]*schema.Tab
 	}
 	query = "SELECT " + c.column("check_constraints", "table_name") + ", constraint_name, check_clause, " +
 		c.column("check_constraints", "level") + " FROM information_schema.check_constraints WHERE constraint_schema = ?"
-	return c.each(query, []any{database}, func(f []sql.NullString) error {
+	args = args[:1]
+	if name != "" && c.columns["check_constraints.table_name"] {
+		query, args = query+" AND table_name = ?", append(args, name)
+	}
+	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		owners := owner[f[1].String]
 		if f[0].Valid && slices.Contains(owners, f[0].String) {
 			owners = []string{f[0].String}

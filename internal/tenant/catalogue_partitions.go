@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"database/sql"
 	"strconv"
 	"strings"
@@ -19,14 +20,14 @@ type partitions struct {
 	parts                                        []part
 }
 
-func (c *catalogue) readPartitions(database, name string, tables map[string]*schema.Table) error {
+func (c *catalogue) readPartitions(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	where, args := within(database, name)
 	query := "SELECT table_name, partition_name, subpartition_name, partition_method, subpartition_method, partition_expression, " +
 		"subpartition_expression, partition_description, partition_comment, " + c.column("partitions", "subpartition_description") +
 		" FROM information_schema.partitions" + where + " AND partition_name IS NOT NULL" +
 		" ORDER BY table_name, partition_ordinal_position, subpartition_ordinal_position"
 	found := map[string]*partitions{}
-	err := c.each(query, args, func(f []sql.NullString) error {
+	err := c.each(ctx, query, args, func(f []sql.NullString) error {
 		if tables[f[0].String] == nil {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"regexp"
@@ -12,7 +13,7 @@ import (
 // readStatements corrects, on OceanBase, what information_schema tells wrong
 // or not at all, from the statement that SHOW CREATE TABLE prints. It asks only
 // for tables that need it.
-func (c *catalogue) readStatements(_, _ string, tables map[string]*schema.Table) error {
+func (c *catalogue) readStatements(ctx context.Context, _, _ string, tables map[string]*schema.Table) error {
 	if c.t.Kind != OceanBase {
 		return nil
 	}
@@ -21,7 +22,7 @@ func (c *catalogue) readStatements(_, _ string, tables map[string]*schema.Table)
 			continue
 		}
 		var text string
-		err := c.each("SHOW CREATE TABLE "+schema.Ident(table.Database)+"."+schema.Ident(table.Name), nil,
+		err := c.each(ctx, "SHOW CREATE TABLE "+schema.Ident(table.Database)+"."+schema.Ident(table.Name), nil,
 			func(f []sql.NullString) error {
 				text = f[1].String
 				return nil

@@ -157,7 +157,7 @@ func testGone(t *testing.T, s *server) {
 	s.fill(t, "gone", []string{"create table t (id int primary key)"})
 	e := s.session(t, tenant.Apply, 1)
 	works(t, e, "BEGIN", "INSERT INTO gone.t VALUES (1)")
-	require.NoError(t, s.Server.Kill(t.Context()))
+	require.NoError(t, s.Kill(t.Context()))
 	_, err := e.Exec(t.Context(), "COMMIT")
 	require.Equal(t, tenant.Reconnect, tenant.Classify(err), "%v", err)
 	_, err = s.tenant.Session(t.Context(), tenant.Read, 0)

@@ -15,7 +15,7 @@ import (
 func (t *Tenant) Databases(ctx context.Context) ([]schema.Database, error) {
 	var out []schema.Database
 	err := t.reading(ctx, func(c *catalogue) error {
-		return c.each(`SELECT schema_name, default_character_set_name, default_collation_name
+		return c.each(ctx, `SELECT schema_name, default_character_set_name, default_collation_name
 			FROM information_schema.schemata`, nil, func(f []sql.NullString) error {
 			if !system(f[0].String) {
 				out = append(out, schema.Database{Name: f[0].String, Charset: f[1].String, Collation: f[2].String})
@@ -34,7 +34,7 @@ func (t *Tenant) Databases(ctx context.Context) ([]schema.Database, error) {
 func (t *Tenant) Views(ctx context.Context, match Match) ([]schema.View, error) {
 	var out []schema.View
 	err := t.reading(ctx, func(c *catalogue) error {
-		return c.each(`SELECT table_schema, table_name, view_definition, check_option, security_type, definer
+		return c.each(ctx, `SELECT table_schema, table_name, view_definition, check_option, security_type, definer
 			FROM information_schema.views`, nil, func(f []sql.NullString) error {
 			v := schema.View{Database: f[0].String, Name: f[1].String, Definition: f[2].String,
 				Check: f[3].String, Security: f[4].String, Definer: f[5].String}
@@ -62,7 +62,7 @@ func (t *Tenant) Views(ctx context.Context, match Match) ([]schema.View, error) 
 func (t *Tenant) Triggers(ctx context.Context, match Match) ([]schema.Trigger, error) {
 	var out []schema.Trigger
 	err := t.reading(ctx, func(c *catalogue) error {
-		return c.each(`SELECT event_object_schema, trigger_name, event_object_table, action_timing, event_manipulation
+		return c.each(ctx, `SELECT event_object_schema, trigger_name, event_object_table, action_timing, event_manipulation
 			FROM information_schema.triggers`, nil, func(f []sql.NullString) error {
 			g := schema.Trigger{Database: f[0].String, Name: f[1].String, Table: f[2].String, Timing: f[3].String, Event: f[4].String}
 			if !system(g.Database) && match(g.Database, g.Table) {
