@@ -147,7 +147,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 	b := newBatch(false)
 	for _, n := range group {
 		if n.txn.Beat != nil {
-			t.tail = checkpoint.AppendPulse(append(t.tail, "; "...), n.txn.Beat, n.seq)
+			t.tail = append(t.tail, string(checkpoint.AppendPulse(nil, n.txn.Beat, n.seq)))
 			continue
 		}
 		err := n.txn.Rows.Each(func(row *change.Row) error {

@@ -22,7 +22,7 @@ type script struct {
 	err  error
 
 	open  string // the statement that rows join now: its head
-	tail  string // what ends it
+	close string // what ends it
 	since int    // where it began
 }
 
@@ -39,16 +39,16 @@ func (s *script) statement(of *net, text string) {
 	s.step(of)
 }
 
-// join adds one row to a statement of the form head row, row, … tail.
-func (s *script) join(of *net, head, tail string, row func(dst []byte) []byte) {
-	if s.open != head || s.tail != tail || len(s.text)-s.since > statementBytes {
+// join adds one row to a statement of the form head row, row, … end.
+func (s *script) join(of *net, head, end string, row func(dst []byte) []byte) {
+	if s.open != head || s.close != end || len(s.text)-s.since > statementBytes {
 		s.end()
 		if len(s.text) > 0 {
 			s.text = append(s.text, "; "...)
 		}
 		s.since = len(s.text)
 		s.text = append(s.text, head...)
-		s.open, s.tail = head, tail
+		s.open, s.close = head, end
 	} else {
 		s.text = append(s.text, ',')
 	}
@@ -70,8 +70,15 @@ func (s *script) step(of *net) {
 // end finishes the open statement.
 func (s *script) end() {
 	if s.open != "" {
-		s.text = append(s.text, s.tail...)
+		s.text = append(s.text, s.close...)
 		s.open = ""
+	}
+}
+
+// commit adds what ends the transaction.
+func (s *script) commit() {
+	for _, text := range append(s.tail[:len(s.tail):len(s.tail)], "COMMIT") {
+		s.statement(nil, text)
 	}
 }
 

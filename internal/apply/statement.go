@@ -38,7 +38,7 @@ func (t *target) statement(ctx context.Context, txn *change.Txn) error {
 	}
 	if state == "" {
 		t.cfg.Log.Warn("statement seen, not carried", "link", t.cfg.Link, "statement", short(text), "transaction", txn.ID)
-		t.tail = append(append(t.tail, "; "...), t.store.StatementNote(seq, text, "ignored")...)
+		t.tail = append(t.tail, t.store.StatementNote(seq, text, "ignored"))
 	}
 	return t.write(ctx, newBatch(false), true)
 }

@@ -16,9 +16,9 @@ import (
 type target struct {
 	*lane
 	careful bool
-	head    []byte // BEGIN and the fence; empty once sent
-	mark    []byte // the checkpoint row: first among the writes; empty once sent
-	tail    []byte // statements before COMMIT, each after "; "
+	head    []byte   // BEGIN and the fence; empty once sent
+	mark    []byte   // the checkpoint row: first among the writes; empty once sent
+	tail    []string // statements before COMMIT
 }
 
 func (t *target) begin(r checkpoint.Record) {
@@ -44,7 +44,7 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 		s.rows(p, keysOf(b.nets, p))
 	}
 	if last {
-		s.text = append(append(s.text, t.tail...), "; COMMIT"...)
+		s.commit()
 	}
 	return s.send()
 }
@@ -130,7 +130,7 @@ func (t *target) copy(ctx context.Context, c *change.Chunk) error {
 	if err != nil {
 		return err
 	}
-	t.tail = append(append(t.tail, "; "...), c.Note...)
+	t.tail = append(t.tail, c.Note)
 	rows := c.Rows
 	if t.careful || t.tried(c) {
 		if rows, err = t.absent(ctx, p, c.Rows); err != nil {
@@ -147,7 +147,7 @@ func (t *target) copy(ctx context.Context, c *change.Chunk) error {
 	for _, image := range rows {
 		s.insert(p, image, nil)
 	}
-	s.text = append(append(s.text, t.tail...), "; COMMIT"...)
+	s.commit()
 	if err := s.send(); err != nil {
 		c.Written = -1
 		return fmt.Errorf("copy of %s: %w", p.target, err)

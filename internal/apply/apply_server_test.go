@@ -1,0 +1,214 @@
+package apply_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"duplex/internal/apply"
+	"duplex/internal/binlog"
+	"duplex/internal/checkpoint"
+	"duplex/internal/link"
+	"duplex/internal/tenant"
+	servers "duplex/test/tenant"
+)
+
+// A side is one real tenant.
+type side struct {
+	name string
+	*servers.Server
+	tenant *tenant.Tenant
+	db     *sql.DB
+}
+
+func newSide(t *testing.T, name string, kind servers.Kind) *side {
+	s := &side{name: name, Server: servers.For(t, kind)}
+	s.db = s.DB(t)
+	var err error
+	s.tenant, err = tenant.Open(t.Context(), tenant.Config{Site: name, Address: s.Addr(), User: s.User(), Password: s.Password()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.tenant.Close()) })
+	require.NoError(t, checkpoint.Create(t.Context(), s.tenant))
+	return s
+}
+
+func (s *side) exec(t *testing.T, queries ...string) {
+	t.Helper()
+	for _, q := range queries {
+		_, err := s.db.ExecContext(context.Background(), q)
+		require.NoError(t, err, q)
+	}
+}
+
+// A flow is one running direction.
+type flow struct {
+	applier *apply.Applier
+	reader  *binlog.Reader
+	from    *side
+	cancel  context.CancelFunc
+	done    chan error
+	ctx     context.Context //nolint:containedctx // ends with the flow, says why
+}
+
+func start(t *testing.T, from, to *side, budget int64) *flow {
+	t.Helper()
+	at, err := binlog.End(t.Context(), from.tenant)
+	require.NoError(t, err)
+	name := from.name + ">" + to.name
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	a, err := apply.New(t.Context(), apply.Config{
+		Target: to.tenant, Project: "p", Link: name, Origin: 2147473649, Log: log,
+		Place: func(d, n string) (string, string) { return d, n },
+	}, at)
+	require.NoError(t, err)
+	r, err := binlog.Open(t.Context(), binlog.Config{
+		Tenant: from.tenant, Site: from.name, Project: "p", Inbound: to.name + ">" + from.name,
+		Match: func(d, _ string) bool { return d == "shop" }, Budget: budget, SpoolDir: t.TempDir(), Log: log,
+	}, a.Start())
+	require.NoError(t, err)
+	q := link.New(r, 8<<20)
+	ctx, cancel := context.WithCancel(t.Context())
+	alive, died := context.WithCancelCause(t.Context())
+	f := &flow{applier: a, reader: r, from: from, cancel: cancel, done: make(chan error, 1), ctx: alive}
+	go func() {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return q.Run(ctx) })
+		g.Go(func() error { return a.Run(ctx, q) })
+		err := g.Wait()
+		if cerr := q.Close(); cerr != nil {
+			err = cerr
+		}
+		died(err)
+		f.done <- err
+	}()
+	return f
+}
+
+func (f *flow) stop(t *testing.T) {
+	f.cancel()
+	err := <-f.done
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, f.reader.Close())
+}
+
+func (f *flow) settle(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(f.ctx, 2*time.Minute)
+	defer cancel()
+	count, err := checkpoint.Beat(ctx, f.from.tenant)
+	require.NoError(t, err)
+	s, err := f.reader.WaitBeat(ctx, count)
+	require.NoError(t, err, context.Cause(f.ctx))
+	require.NoError(t, f.applier.WaitLow(ctx, s.Seq))
+}
+
+func checksum(t *testing.T, s *side, table string) string {
+	var name, sum string
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "CHECKSUM TABLE "+table).Scan(&name, &sum))
+	return sum
+}
+
+const shop = "CREATE TABLE shop.t (id int PRIMARY KEY, u int NULL UNIQUE, v varchar(40), n int) ENGINE=InnoDB"
+
+func TestBothWays(t *testing.T) {
+	for _, kind := range servers.LogKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			a, b := newSide(t, "a", kind), newSide(t, "b", kind)
+			for _, s := range []*side{a, b} {
+				s.exec(t, "CREATE DATABASE shop", shop, "CREATE TABLE shop.pair (x int, y varbinary(10), z text, PRIMARY KEY (x, y))")
+			}
+			ab, ba := start(t, a, b, 1<<20), start(t, b, a, 1<<20)
+			var wg sync.WaitGroup
+			for i, s := range []*side{a, b} {
+				for w := range 4 {
+					wg.Go(func() { scribble(t, s, i, w) })
+				}
+			}
+			wg.Wait()
+			ab.settle(t)
+			ba.settle(t)
+			for _, table := range []string{"shop.t", "shop.pair"} {
+				require.Equal(t, checksum(t, a, table), checksum(t, b, table), table)
+			}
+			require.Zero(t, ab.reader.State().Unmarked)
+			t.Logf("%+v", ab.applier.Status())
+			ab.stop(t)
+			ba.stop(t)
+		})
+	}
+}
+
+// scribble writes rows that belong to one writer of one side.
+func scribble(t *testing.T, s *side, no, w int) {
+	r := rand.New(rand.NewPCG(uint64(no), uint64(w)))
+	for n := range 300 {
+		id := func() int { return (r.IntN(30)*2+no)*4 + w }
+		tx, err := s.db.BeginTx(context.Background(), nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for range 1 + r.IntN(4) {
+			var q string
+			switch k := id(); r.IntN(6) {
+			case 0:
+				q = fmt.Sprintf("DELETE FROM shop.t WHERE id = %d", k)
+			case 1:
+				q = fmt.Sprintf("UPDATE shop.t SET n = n + 1 WHERE id = %d", k)
+			case 2:
+				q = fmt.Sprintf("UPDATE IGNORE shop.t SET id = %d WHERE id = %d", id(), k)
+			case 3:
+				q = fmt.Sprintf("REPLACE INTO shop.pair VALUES (%d, x'00%02x', 'it''s %d')", k, r.IntN(5), n)
+			case 4:
+				q = fmt.Sprintf("UPDATE IGNORE shop.t SET u = %d WHERE id = %d", id(), k)
+			default:
+				q = fmt.Sprintf("REPLACE INTO shop.t VALUES (%d, %d, 'é %d', %d)", k, id(), n, n)
+			}
+			if _, err := tx.Exec(q); err != nil {
+				if code := tenant.Code(err); code == 1213 || code == 1205 {
+					break
+				}
+				t.Error(q, err)
+			}
+		}
+		if err := tx.Commit(); err != nil && tenant.Code(err) != 1213 {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMismatchStops(t *testing.T) {
+	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
+	for _, s := range []*side{a, b} {
+		s.exec(t, "CREATE DATABASE shop", shop, "INSERT INTO shop.t VALUES (1, 10, 'x', 0), (2, 20, 'y', 0)")
+	}
+	f := start(t, a, b, 1<<20)
+	b.exec(t, "UPDATE shop.t SET v = 'other' WHERE id = 1")
+	a.exec(t, "UPDATE shop.t SET n = 1 WHERE id = 1")
+	err := <-f.done
+	require.ErrorIs(t, err, apply.ErrMismatch)
+	require.ErrorContains(t, err, `update of shop.t (id=1)`)
+	require.ErrorContains(t, err, `column v is "other", expected "x"`)
+	require.NoError(t, f.reader.Close())
+}
+
+func TestLargeTransactionIsWhole(t *testing.T) {
+	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
+	for _, s := range []*side{a, b} {
+		s.exec(t, "CREATE DATABASE shop", shop)
+	}
+	f := start(t, a, b, 64<<10)
+	a.exec(t, "INSERT INTO shop.t SELECT seq, seq, REPEAT('x', 30), 0 FROM shop.seq_1_to_50000")
+	a.exec(t, "UPDATE shop.t SET u = u + 100000, n = 1")
+	f.settle(t)
+	require.Equal(t, checksum(t, a, "shop.t"), checksum(t, b, "shop.t"))
+	f.stop(t)
+}

@@ -1,0 +1,272 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"duplex/internal/apply"
+	"duplex/internal/binlog"
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/config"
+	"duplex/internal/copy"
+	"duplex/internal/link"
+	"duplex/internal/schema"
+	"duplex/internal/tenant"
+)
+
+// originBase is where our origin ids begin: inside the range that OceanBase's
+// change data capture can filter (cluster_id_black_value_min), beyond the id
+// that its control platform uses.
+const originBase = 2147473649
+
+// An attempt is everything that lives from one connection to the next.
+type attempt struct {
+	*Pair
+	sites   [2]*tenant.Tenant // as in the project file
+	routes  []*route
+	copier  *copy.Copier
+	started time.Time
+	ended   chan struct{} // closed when the attempt is over
+}
+
+// A route is one direction: the reader of its source, the queue, the applier.
+type route struct {
+	link    config.Link
+	from    *tenant.Tenant
+	to      *tenant.Tenant
+	applier *apply.Applier
+	reader  *binlog.Reader
+	queue   *link.Link
+}
+
+func (p *Pair) attempt(ctx context.Context) error {
+	a := &attempt{Pair: p, started: time.Now(), ended: make(chan struct{})}
+	defer close(a.ended)
+	p.enter(Connecting)
+	err := a.open(ctx)
+	if err == nil {
+		err = a.run(ctx)
+	}
+	p.set(nil)
+	return errors.Join(err, a.close())
+}
+
+// open connects and claims each link. The places where the logs are read from
+// are durable before anything is created or copied.
+func (a *attempt) open(ctx context.Context) error {
+	for i, s := range a.cfg.Project.Sites {
+		t, err := OpenSite(ctx, s, a.cfg.Log)
+		if err != nil {
+			return err
+		}
+		a.sites[i] = t
+		if err := checkpoint.Create(ctx, t); err != nil {
+			return err
+		}
+	}
+	for i, l := range a.cfg.Project.Links() {
+		r := &route{link: l, from: a.tenant(l.From), to: a.tenant(l.To)}
+		a.routes = append(a.routes, r)
+		start, err := binlog.End(ctx, r.from)
+		if err != nil {
+			return err
+		}
+		if r.applier, err = apply.New(ctx, a.applierConfig(r, uint32(i)), start); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
+	p := a.cfg.Project
+	place := func(database, table string) (string, string) { return database, table }
+	if r.link.From == p.Source {
+		place = p.Target
+	}
+	return apply.Config{
+		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
+		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place, Log: a.cfg.Log,
+	}
+}
+
+// OpenSite connects to a site of a project.
+func OpenSite(ctx context.Context, s config.Site, log *slog.Logger) (*tenant.Tenant, error) {
+	c := tenant.Config{Site: s.Name, Address: s.Address, User: s.User, Password: s.Password.Reveal(), Log: log}
+	if s.TLS != nil {
+		c.TLS = s.TLS.Config()
+	}
+	return tenant.Open(ctx, c)
+}
+
+func (a *attempt) tenant(site string) *tenant.Tenant {
+	if a.cfg.Project.Sites[0].Name == site {
+		return a.sites[0]
+	}
+	return a.sites[1]
+}
+
+// run makes the schema, reads the logs, copies, and then stays until ctx ends
+// or a part fails.
+func (a *attempt) run(ctx context.Context) error {
+	a.enter(Schema)
+	source, target := a.tenant(a.cfg.Project.Source), a.tenant(a.cfg.Project.TargetSite().Name)
+	tables, err := a.makeTables(ctx, source, target)
+	if err != nil {
+		return err
+	}
+	forward := a.routes[0]
+	todo, err := copy.Unfinished(ctx, target, a.cfg.Project.Name, a.copyTables(tables))
+	if err != nil {
+		return err
+	}
+	for _, t := range todo {
+		forward.applier.Copying(t.TargetDatabase, t.TargetName)
+	}
+	for _, r := range a.routes {
+		if err := a.openReader(ctx, r); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, r := range a.routes {
+		g.Go(func() error { return ended("reader of "+r.link.From, r.queue.Run(ctx)) })
+		g.Go(func() error { return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.queue)) })
+		g.Go(func() error { return a.beat(ctx, r) })
+	}
+	a.set(a)
+	g.Go(func() error { return a.fill(ctx, tables, todo, source, target) })
+	return g.Wait()
+}
+
+// ended makes sure that a part that stops stops the others too.
+func ended(what string, err error) error {
+	if err == nil {
+		return fmt.Errorf("%s: %w", what, errSpent)
+	}
+	return err
+}
+
+// readerBudget is the share of the project's memory that one transaction's rows
+// may take before they go to disk.
+const readerBudget = 16
+
+func (a *attempt) openReader(ctx context.Context, r *route) error {
+	p := a.cfg.Project
+	site, _ := p.Site(r.link.From)
+	match := p.Matches
+	var err error
+	r.reader, err = binlog.Open(ctx, binlog.Config{
+		Tenant: r.from, Changes: site.Changes, Site: site.Name, Project: p.Name,
+		Inbound: config.Link{From: r.link.To, To: r.link.From}.String(),
+		Match:   match, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
+	}, r.applier.Start())
+	if err != nil {
+		return err
+	}
+	r.queue = link.New(r.reader, p.Limits.Memory/8)
+	return nil
+}
+
+// beatEvery is how often each source is touched, so that a quiet link shows
+// that it is alive and its position moves on.
+const beatEvery = time.Second
+
+func (a *attempt) beat(ctx context.Context, r *route) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		if _, err := checkpoint.Beat(ctx, r.from); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// Mark is at the end of the source's log and says where that is.
+func (r *route) Mark(ctx context.Context) (change.Watermark, error) {
+	count, err := checkpoint.Beat(ctx, r.from)
+	if err != nil {
+		return change.Watermark{}, err
+	}
+	s, err := r.reader.WaitBeat(ctx, count)
+	return change.Watermark{Seq: s.Seq, Version: s.Version, Seen: s.Seen}, err
+}
+
+// barrier waits until each link has applied what its source has committed now.
+func (a *attempt) barrier(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, r := range a.routes {
+		g.Go(func() error {
+			w, err := r.Mark(ctx)
+			if err != nil {
+				return err
+			}
+			return r.applier.WaitLow(ctx, w.Seq)
+		})
+	}
+	return g.Wait()
+}
+
+// fill copies what is not copied yet, finishes the target's tables and then
+// stays.
+func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.Table, source, target *tenant.Tenant) error {
+	if len(todo) > 0 {
+		a.enter(Full)
+		l := a.cfg.Project.Limits
+		c, err := copy.New(copy.Config{
+			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: todo,
+			Writer: a.routes[0].applier, Watermarks: a.routes[0], Workers: l.Workers,
+			RowsPerSecond: l.RowsPerSecond, BytesPerSecond: l.BytesPerSecond, Log: a.cfg.Log,
+		})
+		if err != nil {
+			return err
+		}
+		a.setCopier(c)
+		if err := c.Run(ctx); err != nil {
+			return err
+		}
+	}
+	a.enter(Indexes)
+	if err := a.finishTables(ctx, tables, source, target); err != nil {
+		return err
+	}
+	a.enter(Incremental)
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (a *attempt) setCopier(c *copy.Copier) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.copier = c
+}
+
+// close gives back what the attempt has open.
+func (a *attempt) close() error {
+	var errs []error
+	for _, r := range a.routes {
+		if r.reader != nil {
+			errs = append(errs, r.reader.Close())
+		}
+		if r.queue != nil {
+			errs = append(errs, r.queue.Close())
+		}
+	}
+	for _, t := range a.sites {
+		if t != nil {
+			errs = append(errs, t.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,174 @@
+// Package pair runs two sites and the links between them.
+//
+//	attempt:  open both ─▶ own tables ─▶ claim each link ─▶ schema ─▶ read both logs
+//	          ─▶ copy what is not copied ─▶ indexes, foreign keys, views ─▶ steady
+//
+// An attempt keeps nothing that the tenants do not hold: when a connection
+// breaks, everything is closed and the next attempt reads where it stands. That
+// loop is the only place where a broken connection is tried again.
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"duplex/internal/config"
+	"duplex/internal/tenant"
+)
+
+// Phase is what an attempt is at.
+type Phase string
+
+// The phases, in the order in which an attempt goes through them.
+const (
+	Connecting  Phase = "connecting"
+	Schema      Phase = "schema"
+	Full        Phase = "full"
+	Indexes     Phase = "indexes"
+	Incremental Phase = "incremental"
+)
+
+// The pauses between attempts.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 3 * time.Second
+)
+
+// Config says which pair to run.
+type Config struct {
+	Project *config.Project
+	Spool   string // folder for transactions that are larger than their budget; "" is the system's
+	Log     *slog.Logger
+}
+
+// A Pair is made for one run.
+type Pair struct {
+	cfg Config
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and made anew when something below changes
+	current *attempt      // nil between attempts
+	phase   Phase
+	since   time.Time
+	lastErr error
+	retries int
+	links   map[config.Link]totals // of the attempts before the current one
+}
+
+// New makes a Pair.
+func New(cfg Config) *Pair {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Pair{cfg: cfg, changed: make(chan struct{}), phase: Connecting, since: time.Now(), links: map[config.Link]totals{}}
+}
+
+// Run works until ctx ends, which is no error, or until something fails that
+// another attempt would not mend.
+func (p *Pair) Run(ctx context.Context) error {
+	pause := firstPause
+	for {
+		began := time.Now()
+		err := p.attempt(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if class := tenant.Classify(err); class != tenant.Reconnect && class != tenant.Retry {
+			return err
+		}
+		if time.Since(began) > lastPause {
+			pause = firstPause
+		}
+		p.note(err)
+		p.cfg.Log.Warn("connection lost, trying again", "pause", pause, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+func (p *Pair) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lastErr = err
+	p.retries++
+}
+
+// enter says what the attempt is at now.
+func (p *Pair) enter(phase Phase) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.phase != phase {
+		p.phase, p.since = phase, time.Now()
+		p.cfg.Log.Info("phase", "project", p.cfg.Project.Name, "phase", string(phase))
+	}
+	if phase == Incremental {
+		p.lastErr = nil
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// set makes a the current attempt, or none.
+func (p *Pair) set(a *attempt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a == nil && p.current != nil {
+		p.current.addTotals(p.links)
+	}
+	p.current = a
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// steady waits for an attempt whose links run and whose copy is complete.
+func (p *Pair) steady(ctx context.Context) (*attempt, error) {
+	for {
+		p.mu.Lock()
+		a, changed := p.current, p.changed
+		ok := a != nil && p.phase == Incremental
+		p.mu.Unlock()
+		if ok {
+			return a, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// Barrier waits until each side has applied all that the other had committed
+// when it was called. It goes through lost connections.
+func (p *Pair) Barrier(ctx context.Context) error {
+	for {
+		a, err := p.steady(ctx)
+		if err != nil {
+			return err
+		}
+		err = a.barrier(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		select { // the attempt has failed: wait for the next one
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a.ended:
+		}
+	}
+}
+
+// errSpent says that a part of an attempt ended without an error of its own.
+var errSpent = errors.New("ended before its time")
+
+func siteError(site string, what string, err error) error {
+	return fmt.Errorf("site %s: %s: %w", site, what, err)
+}

@@ -1,0 +1,247 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"duplex/internal/apply"
+	"duplex/internal/copy"
+	"duplex/internal/schema"
+	"duplex/internal/tenant"
+)
+
+// ErrSchema says that a table of the target differs from the source's in
+// something that matters.
+var ErrSchema = errors.New("the tables differ")
+
+// makeTables creates what the target lacks and compares what it has. Plain
+// indexes, foreign keys and views come after the data. It gives the source's
+// tables.
+func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant) ([]*schema.Table, error) {
+	p := a.cfg.Project
+	tables, err := source.Tables(ctx, p.Matches)
+	if err != nil {
+		return nil, err
+	}
+	if len(tables) == 0 {
+		return nil, fmt.Errorf("%w: no table of site %s matches the project's rules", ErrSchema, source.Site)
+	}
+	there, err := a.targetTables(ctx, tables, target)
+	if err != nil {
+		return nil, err
+	}
+	databases, err := source.Databases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := target.Databases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session, err := target.Session(ctx, tenant.Read, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	for _, t := range tables {
+		want := a.placed(t)
+		if have := there[want.String()]; have != nil {
+			if err := differs(want, have, target.Site); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		statements := []string{want.CreateSQL(deferred(target))}
+		if database := databaseOf(databases, t.Database); databaseOf(made, want.Database).Charset == "" {
+			database.Name = want.Database
+			statements = append([]string{database.CreateSQL(dialect(target))}, statements...)
+			made = append(made, database)
+		}
+		for _, q := range statements {
+			if _, err := session.Exec(ctx, apply.Ours+q); err != nil {
+				return nil, siteError(target.Site, "create "+want.String(), err)
+			}
+		}
+	}
+	return tables, nil
+}
+
+func dialect(t *tenant.Tenant) schema.Dialect { return schema.Dialect(t.Kind) }
+
+// deferred prints without what comes after the data.
+func deferred(t *tenant.Tenant) schema.PrintOptions {
+	return schema.PrintOptions{Dialect: dialect(t), WithoutIndexes: true, WithoutForeignKeys: true}
+}
+
+func databaseOf(all []schema.Database, name string) schema.Database {
+	for _, d := range all {
+		if d.Name == name {
+			return d
+		}
+	}
+	return schema.Database{Name: name}
+}
+
+// placed is the table under the name that it has in the target.
+func (a *attempt) placed(t *schema.Table) *schema.Table {
+	out := *t
+	out.Database, out.Name = a.cfg.Project.Target(t.Database, t.Name)
+	for i := range out.ForeignKeys {
+		f := &out.ForeignKeys[i]
+		f.RefDatabase, f.RefTable = a.cfg.Project.Target(f.RefDatabase, f.RefTable)
+	}
+	return &out
+}
+
+// targetTables reads the target's definitions of the tables, by name.
+func (a *attempt) targetTables(ctx context.Context, tables []*schema.Table, target *tenant.Tenant) (map[string]*schema.Table, error) {
+	wanted := map[string]bool{}
+	for _, t := range tables {
+		wanted[a.placed(t).String()] = true
+	}
+	list, err := target.Tables(ctx, func(database, table string) bool { return wanted[database+"."+table] })
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*schema.Table{}
+	for _, t := range list {
+		out[t.String()] = t
+	}
+	return out, nil
+}
+
+// differs names the differences that matter, but for what comes after the data.
+func differs(want, have *schema.Table, site string) error {
+	w, h := bare(want), bare(have)
+	var lines []string
+	for _, d := range schema.Diff(w, h) {
+		if d.Serious {
+			lines = append(lines, d.String())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s on site %s: %s", ErrSchema, have, site, strings.Join(lines, "; "))
+}
+
+// bare is a table without what comes after the data.
+func bare(t *schema.Table) *schema.Table {
+	out := *t
+	out.ForeignKeys, out.Keys = nil, nil
+	for _, k := range t.Keys {
+		if k.Kind == schema.Primary || k.Kind == schema.Unique {
+			out.Keys = append(out.Keys, k)
+		}
+	}
+	return &out
+}
+
+// finishTables adds the indexes, foreign keys and views that the target lacks.
+func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, source, target *tenant.Tenant) error {
+	there, err := a.targetTables(ctx, tables, target)
+	if err != nil {
+		return err
+	}
+	session, err := target.Session(ctx, tenant.Read, 0)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	var foreign []string
+	for _, t := range tables {
+		want := a.placed(t)
+		have := there[want.String()]
+		if have == nil {
+			return siteError(target.Site, "finish "+want.String(), tenant.ErrNoTable)
+		}
+		missing := lacking(want, have)
+		for _, q := range missing.IndexSQL(deferred(target)) {
+			if _, err := session.Exec(ctx, apply.Ours+q); err != nil {
+				return siteError(target.Site, "index "+want.String(), err)
+			}
+		}
+		foreign = append(foreign, missing.ForeignKeySQL(deferred(target))...)
+	}
+	for _, q := range foreign {
+		if _, err := session.Exec(ctx, apply.Ours+q); err != nil {
+			return siteError(target.Site, q, err)
+		}
+	}
+	return a.makeViews(ctx, source, target, session)
+}
+
+// lacking is want with only those plain indexes and foreign keys that have
+// does not have.
+func lacking(want, have *schema.Table) *schema.Table {
+	out := *want
+	out.Keys, out.ForeignKeys = nil, nil
+	for _, k := range want.Keys {
+		if k.Kind == schema.Primary || k.Kind == schema.Unique || !hasKey(have, k.Name) {
+			out.Keys = append(out.Keys, k)
+		}
+	}
+	for _, f := range want.ForeignKeys {
+		if !hasForeignKey(have, f) {
+			out.ForeignKeys = append(out.ForeignKeys, f)
+		}
+	}
+	return &out
+}
+
+func hasKey(t *schema.Table, name string) bool {
+	for _, k := range t.Keys {
+		if strings.EqualFold(k.Name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasForeignKey compares by columns: names may be given by the server.
+func hasForeignKey(t *schema.Table, f schema.ForeignKey) bool {
+	for _, h := range t.ForeignKeys {
+		if strings.EqualFold(h.RefTable, f.RefTable) && strings.EqualFold(strings.Join(h.Columns, ","), strings.Join(f.Columns, ",")) {
+			return true
+		}
+	}
+	return false
+}
+
+// makeViews creates the views that the target lacks, each after those that it
+// reads.
+func (a *attempt) makeViews(ctx context.Context, source, target *tenant.Tenant, session *tenant.Session) error {
+	views, err := source.Views(ctx, a.cfg.Project.Matches)
+	if err != nil {
+		return err
+	}
+	have, err := target.Views(ctx, a.cfg.Project.Matches)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for i := range have {
+		known[have[i].String()] = true
+	}
+	for _, v := range schema.OrderViews(views) {
+		if known[v.String()] {
+			continue
+		}
+		if _, err := session.Exec(ctx, apply.Ours+v.CreateSQL()); err != nil {
+			return siteError(target.Site, "create view "+v.String(), err)
+		}
+	}
+	return nil
+}
+
+// copyTables pairs the tables with their places in the target.
+func (a *attempt) copyTables(tables []*schema.Table) []copy.Table {
+	out := make([]copy.Table, len(tables))
+	for i, t := range tables {
+		database, name := a.cfg.Project.Target(t.Database, t.Name)
+		out[i] = copy.Table{Source: t, TargetDatabase: database, TargetName: name, Where: a.cfg.Project.Where(t.Database, t.Name)}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+// Package project turns what a user asked for into running links: it checks,
+// runs a pair, verifies, and says what state a project is in. It keeps no state
+// of its own: all of it is in the tenants.
+package project
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"duplex/internal/config"
+	"duplex/internal/pair"
+	"duplex/internal/tenant"
+	"duplex/internal/verify"
+)
+
+// Until says when a run ends by itself.
+type Until string
+
+// The ends.
+const (
+	Never    Until = ""          // the run goes on until it is interrupted
+	CaughtUp Until = "caught-up" // both links have applied all that was committed when they became steady
+	Verified Until = "verified"  // after the full verification
+)
+
+// Options say how to run.
+type Options struct {
+	Until Until
+	Spool string // folder for large transactions; "" is the system's
+	Log   *slog.Logger
+}
+
+// A Run is one run of a project in this process.
+type Run struct {
+	project *config.Project
+	options Options
+	pair    *pair.Pair
+
+	mu      sync.Mutex
+	checker *verify.Checker
+	report  *verify.Report
+}
+
+// ErrDiffers says that the verification found rows that stay different.
+var ErrDiffers = errors.New("the data differ")
+
+// New makes a run.
+func New(p *config.Project, o Options) *Run {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Run{project: p, options: o, pair: pair.New(pair.Config{Project: p, Spool: o.Spool, Log: o.Log})}
+}
+
+// Run creates, copies, carries and verifies until ctx ends, or until what
+// Options.Until says. It fails with ErrDiffers if a verification did.
+func (r *Run) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.pair.Run(ctx) })
+	g.Go(func() error {
+		err := r.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil || r.options.Until != Never {
+			stop()
+		}
+		return err
+	})
+	return g.Wait()
+}
+
+// follow does what comes once the links are steady.
+func (r *Run) follow(ctx context.Context) error {
+	if err := r.pair.Barrier(ctx); err != nil || r.options.Until == CaughtUp {
+		return err
+	}
+	report, err := r.Verify(ctx)
+	if err != nil {
+		return err
+	}
+	r.options.Log.Info("verification", "project", r.project.Name, "equal", report.Equal)
+	if r.options.Until == Verified && !report.Equal {
+		return ErrDiffers
+	}
+	return nil
+}
+
+// Barrier waits until each side has applied all that the other had committed
+// when it was called.
+func (r *Run) Barrier(ctx context.Context) error { return r.pair.Barrier(ctx) }
+
+// Verify compares both sides now, while they are written, with this run's
+// links for a barrier.
+func (r *Run) Verify(ctx context.Context) (*verify.Report, error) {
+	s, err := OpenSites(ctx, r.project, r.options.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	c, err := s.Checker(ctx, r.pair.Barrier)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.checker = c
+	r.mu.Unlock()
+	report, err := c.Run(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.report = report
+	}
+	return report, err
+}
+
+// Progress is a run as it is now.
+type Progress struct {
+	Pair   pair.Status
+	Verify *verify.Progress // nil before the verification
+	Report *verify.Report   // nil until one is complete
+}
+
+// Progress may be called from any goroutine.
+func (r *Run) Progress() Progress {
+	p := Progress{Pair: r.pair.Status()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.checker != nil {
+		v := r.checker.Progress()
+		p.Verify = &v
+	}
+	p.Report = r.report
+	return p
+}
+
+// Sites are the two open tenants of a project.
+type Sites struct {
+	Project *config.Project
+	Source  *tenant.Tenant
+	Target  *tenant.Tenant
+	log     *slog.Logger
+}
+
+// OpenSites connects to both sites.
+func OpenSites(ctx context.Context, p *config.Project, log *slog.Logger) (*Sites, error) {
+	s := &Sites{Project: p, log: log}
+	var err error
+	if s.Source, err = pair.OpenSite(ctx, p.SourceSite(), log); err != nil {
+		return nil, err
+	}
+	if s.Target, err = pair.OpenSite(ctx, p.TargetSite(), log); err != nil {
+		return nil, errors.Join(err, s.Source.Close())
+	}
+	return s, nil
+}
+
+// Close ends all connections.
+func (s *Sites) Close() error { return errors.Join(s.Source.Close(), s.Target.Close()) }
+
+// Tenant gives the open tenant of a site.
+func (s *Sites) Tenant(site string) *tenant.Tenant {
+	if site == s.Source.Site {
+		return s.Source
+	}
+	return s.Target
+}
+
+// Checker compares the project's tables.
+func (s *Sites) Checker(ctx context.Context, barrier func(context.Context) error) (*verify.Checker, error) {
+	tables, err := s.Source.Tables(ctx, s.Project.Matches)
+	if err != nil {
+		return nil, err
+	}
+	place := map[string]bool{}
+	for _, t := range tables {
+		d, n := s.Project.Target(t.Database, t.Name)
+		place[d+"."+n] = true
+	}
+	others, err := s.Target.Tables(ctx, func(d, n string) bool { return place[d+"."+n] })
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]verify.Pair, len(tables))
+	for i, t := range tables {
+		pairs[i].A = t
+		d, n := s.Project.Target(t.Database, t.Name)
+		for _, o := range others {
+			if o.Database == d && o.Name == n {
+				pairs[i].B = o
+			}
+		}
+	}
+	return verify.New(verify.Config{A: s.Source, B: s.Target, Tables: pairs, Barrier: barrier, Log: s.log})
+}

@@ -1,0 +1,163 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"duplex/internal/checkpoint"
+	"duplex/internal/config"
+	"duplex/internal/copy"
+	"duplex/internal/tenant"
+)
+
+// Status is a project as its tenants show it, whether or not anything runs.
+type Status struct {
+	Name     string          `json:"name"`
+	Scenario config.Scenario `json:"scenario"`
+	Phase    string          `json:"phase"` // new, full, incremental
+	State    string          `json:"state"` // running, stopped
+	Since    time.Time       `json:"since"` // of the newest heartbeat
+	Sites    []SiteStatus    `json:"sites"`
+	Links    []LinkStatus    `json:"links"`
+	Copy     CopyStatus      `json:"copy"`
+}
+
+// SiteStatus is one tenant.
+type SiteStatus struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind"`
+	Version  string `json:"version"`
+	OffsetMS int64  `json:"clock_offset_ms"` // of its clock against this machine's
+}
+
+// LinkStatus is one direction.
+type LinkStatus struct {
+	From         string    `json:"from"`
+	To           string    `json:"to"`
+	State        string    `json:"state"` // running, stopped, new
+	Position     string    `json:"position"`
+	LagMS        int64     `json:"lag_ms"` // age of the newest heartbeat of the source that has come through
+	Transactions uint64    `json:"transactions"`
+	Epoch        uint64    `json:"epoch"`
+	Committed    time.Time `json:"committed_at"`
+}
+
+// CopyStatus is the full copy.
+type CopyStatus struct {
+	Tables     int    `json:"tables"`
+	TablesDone int    `json:"tables_done"`
+	Chunks     int    `json:"chunks"`
+	Rows       uint64 `json:"rows"`
+	Bytes      uint64 `json:"bytes"`
+}
+
+// quiet is the age of a heartbeat beyond which nothing runs: sites are touched
+// every second.
+const quiet = 5 * time.Second
+
+// Status reads the tenants.
+func (s *Sites) Status(ctx context.Context) (Status, error) {
+	p := s.Project
+	st := Status{Name: p.Name, Scenario: p.Scenario, Phase: "new", State: "stopped", Sites: []SiteStatus{}, Links: []LinkStatus{}}
+	offsets := map[string]time.Duration{}
+	for _, site := range p.Sites {
+		t := s.Tenant(site.Name)
+		offset, err := clockOffset(ctx, t)
+		if err != nil {
+			return st, err
+		}
+		offsets[site.Name] = offset
+		st.Sites = append(st.Sites, SiteStatus{Name: site.Name, Kind: string(t.Kind), Version: t.Version, OffsetMS: offset.Milliseconds()})
+	}
+	for _, l := range p.Links() {
+		ls, at, err := s.link(ctx, l, offsets[l.From])
+		if err != nil {
+			return st, err
+		}
+		st.Links = append(st.Links, ls)
+		if ls.State == "running" {
+			st.State = "running"
+		}
+		if at.After(st.Since) {
+			st.Since = at
+		}
+	}
+	if len(st.Links) > 0 && st.Links[0].State != "new" {
+		st.Phase = "full"
+		if err := s.copied(ctx, &st); err != nil {
+			return st, err
+		}
+	}
+	return st, nil
+}
+
+func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (LinkStatus, time.Time, error) {
+	to := s.Tenant(l.To)
+	ls := LinkStatus{From: l.From, To: l.To, State: "new"}
+	state, ok, err := checkpoint.New(to, s.Project.Name, l.String()).Load(ctx)
+	if err != nil || !ok {
+		return ls, time.Time{}, err
+	}
+	ls.State, ls.Position, ls.Epoch, ls.Committed = "stopped", string(state.Position), state.Epoch, state.Committed
+	ls.Transactions = state.Done.Low
+	pulse, ok, err := checkpoint.ReadPulse(ctx, to, l.From)
+	if err != nil || !ok {
+		return ls, time.Time{}, err
+	}
+	age := time.Since(pulse.At.Add(-offset))
+	ls.LagMS = max(0, age.Milliseconds())
+	if age < quiet {
+		ls.State = "running"
+	}
+	return ls, pulse.At, nil
+}
+
+// copied reads how far the copy is, from the chunks that the target holds.
+func (s *Sites) copied(ctx context.Context, st *Status) error {
+	tables, err := s.Source.Tables(ctx, s.Project.Matches)
+	if err != nil {
+		return err
+	}
+	states, err := copy.Load(ctx, s.Target, s.Project.Name)
+	if err != nil {
+		return err
+	}
+	st.Copy.Tables = len(tables)
+	for _, t := range tables {
+		d, n := s.Project.Target(t.Database, t.Name)
+		c := states[d+"."+n]
+		st.Copy.Chunks += c.Chunks
+		st.Copy.Rows += c.Rows
+		st.Copy.Bytes += c.Bytes
+		if c.Complete {
+			st.Copy.TablesDone++
+		}
+	}
+	if st.Copy.Tables == st.Copy.TablesDone {
+		st.Phase = "incremental"
+	}
+	return nil
+}
+
+// clockOffset measures how far a tenant's clock is ahead of this machine's:
+// the best of a few round trips.
+func clockOffset(ctx context.Context, t *tenant.Tenant) (time.Duration, error) {
+	best, offset := time.Hour, time.Duration(0)
+	for range 5 {
+		var text string
+		began := time.Now()
+		if err := t.DB().QueryRowContext(ctx, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)").Scan(&text); err != nil {
+			return 0, fmt.Errorf("site %s: read the clock: %w", t.Site, err)
+		}
+		trip := time.Since(began)
+		at, err := time.Parse("2006-01-02 15:04:05.999999", text)
+		if err != nil {
+			return 0, fmt.Errorf("site %s: read the clock: %w", t.Site, err)
+		}
+		if trip < best {
+			best, offset = trip, at.Sub(began.Add(trip/2))
+		}
+	}
+	return offset, nil
+}
