@@ -1,0 +1,227 @@
+package demo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"duplex/internal/config"
+	"duplex/internal/pair"
+	"duplex/internal/project"
+	"duplex/internal/verify"
+)
+
+// A Site is one of the two tenants.
+type Site struct {
+	Name string
+	DB   *sql.DB
+}
+
+// Config says what is played.
+type Config struct {
+	Project *config.Project
+	Sites   [2]Site // the source first
+	Orders  int     // in the shop at the start
+	Writers int     // at each site
+	Rate    int     // transactions a second at each site
+	For     time.Duration
+	Log     *slog.Logger // of the project
+
+	// Show is called from one goroutine, every Every.
+	Show  func(State)
+	Every time.Duration
+}
+
+// Stage is how far the demo is.
+type Stage string
+
+// The stages, in their order.
+const (
+	Filling   Stage = "filling the shop"
+	Working   Stage = "both sides are written"
+	Stopping  Stage = "waiting until each side has what the other has"
+	Comparing Stage = "comparing every row"
+)
+
+// State is the demo as it is now. Counters only grow.
+type State struct {
+	Stage    Stage
+	Began    time.Time
+	Filled   uint64 // rows
+	Sites    [2]SiteState
+	Project  project.Progress
+	Equality Equality
+}
+
+// SiteState is what was written at a site.
+type SiteState struct {
+	Name         string
+	Transactions uint64
+	Rows         uint64
+	Again        uint64 // tried again after a deadlock
+	Last         string // what was done last, in words
+}
+
+// A Verdict is the end of a demo.
+type Verdict struct {
+	Equal    bool // every row, and at every moment that was compared
+	Report   *verify.Report
+	Equality Equality
+	Sites    [2]SiteState
+	Pair     pair.Status // when the last change had been applied
+	Took     time.Duration
+}
+
+// demo is one performance.
+type demo struct {
+	cfg   Config
+	run   *project.Run
+	gate  sync.RWMutex // held by those who write; locked to make them stand still
+	staff [2]*staff
+
+	mu       sync.Mutex
+	stage    Stage
+	began    time.Time
+	filled   uint64
+	equality Equality
+}
+
+// Run plays until stop is closed or Config.For is over, then compares both
+// sides and gives the verdict. It fails when ctx ends, and with the first error
+// of the project, a writer or a comparison.
+func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (*Verdict, error) {
+	d := &demo{cfg: cfg, stage: Filling, began: time.Now()}
+	d.run = project.New(cfg.Project, project.Options{Log: cfg.Log})
+	extent := extentOf(cfg.Orders)
+	for i, site := range cfg.Sites {
+		d.staff[i] = newStaff(site, int64(i), extent, &d.gate, cfg.Writers, cfg.Rate)
+	}
+	shown, endShow := context.WithCancel(ctx)
+	var show sync.WaitGroup
+	show.Go(func() { d.show(shown) })
+	defer show.Wait()
+	defer endShow()
+	return d.play(ctx, stop, extent)
+}
+
+func (d *demo) play(ctx context.Context, stop <-chan struct{}, e extent) (*Verdict, error) {
+	source := d.cfg.Sites[0].DB
+	if err := create(ctx, source); err != nil {
+		return nil, err
+	}
+	n, err := fill(ctx, source, e)
+	if err != nil {
+		return nil, err
+	}
+	d.enter(Working, n)
+	running, end := context.WithCancel(ctx)
+	defer end()
+	g, running := errgroup.WithContext(running)
+	g.Go(func() error { return d.run.Run(running) })
+	var v *Verdict
+	g.Go(func() (err error) {
+		defer end()
+		if err := d.live(running, stop); err != nil || running.Err() != nil {
+			return err
+		}
+		v, err = d.judge(running)
+		return quiet(running, err)
+	})
+	err = g.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, err
+	case v == nil:
+		return nil, errors.New("the project ended before the demo did")
+	}
+	return v, nil
+}
+
+// live lets the writers write until stop is closed or the time is over.
+func (d *demo) live(ctx context.Context, stop <-chan struct{}) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range d.staff {
+		g.Go(func() error { return s.work(ctx) })
+	}
+	g.Go(func() error { return d.moments(ctx) })
+	g.Go(func() error {
+		defer end()
+		var over <-chan time.Time
+		if d.cfg.For > 0 {
+			over = time.After(d.cfg.For)
+		}
+		select {
+		case <-ctx.Done():
+		case <-stop:
+		case <-over:
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// judge compares everything once nobody writes any more.
+func (d *demo) judge(ctx context.Context) (*Verdict, error) {
+	d.enter(Stopping, 0)
+	if err := d.run.Barrier(ctx); err != nil {
+		return nil, err
+	}
+	v := &Verdict{Pair: d.run.Progress().Pair}
+	d.enter(Comparing, 0)
+	report, err := d.run.Verify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := d.state()
+	v.Report, v.Equality, v.Sites, v.Took = report, s.Equality, s.Sites, time.Since(s.Began)
+	v.Equal = report.Equal && v.Equality.Different == 0
+	return v, nil
+}
+
+func (d *demo) enter(s Stage, rows uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stage = s
+	d.filled += rows
+	if s == Working {
+		d.began = time.Now()
+	}
+}
+
+// state gathers what there is to show.
+func (d *demo) state() State {
+	d.mu.Lock()
+	s := State{Stage: d.stage, Began: d.began, Filled: d.filled, Equality: d.equality}
+	d.mu.Unlock()
+	for i, w := range d.staff {
+		s.Sites[i] = SiteState{Name: w.site.Name, Transactions: w.transactions.Load(), Rows: w.rows.Load(), Again: w.again.Load()}
+		if last := w.last.Load(); last != nil {
+			s.Sites[i].Last = *last
+		}
+	}
+	s.Project = d.run.Progress()
+	return s
+}
+
+// show calls Config.Show until ctx ends.
+func (d *demo) show(ctx context.Context) {
+	tick := time.NewTicker(d.cfg.Every)
+	defer tick.Stop()
+	for {
+		d.cfg.Show(d.state())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
