@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"duplex/internal/config"
+	"duplex/internal/precheck"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say whether both tenants are fit for the project, and what to do where they are not",
+		Args:  oneFile,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.polite(c.Context(), func(ctx context.Context) error { return a.check(ctx, args[0]) })
+		},
+	}
+}
+
+func (a *app) check(ctx context.Context, file string) error {
+	p, err := load(file)
+	if err != nil {
+		return err
+	}
+	lines := a.printer(a.out, p)
+	results, err := a.precheck(ctx, p, func(r precheck.Result) {
+		if !a.json {
+			_ = lines.Result(r) // what cannot be printed is in the exit code
+		}
+	})
+	if err != nil {
+		return err
+	}
+	passed := precheck.Passed(results)
+	if a.json {
+		if err := a.document(struct {
+			Passed  bool              `json:"passed"`
+			Results []precheck.Result `json:"results"`
+		}{passed, results}); err != nil {
+			return err
+		}
+	} else if err := lines.Summary(); err != nil {
+		return err
+	}
+	if !passed {
+		return notPassed(results)
+	}
+	return nil
+}
+
+func (a *app) printer(w io.Writer, p *config.Project) *precheck.Printer {
+	return precheck.NewPrinter(w, p.SourceSite().Name, p.TargetSite().Name)
+}
+
+func (a *app) precheck(ctx context.Context, p *config.Project, each func(precheck.Result)) ([]precheck.Result, error) {
+	return precheck.Run(ctx, precheck.Config{Project: p, Log: a.log}, each)
+}
+
+// notPassed counts what keeps a project from starting.
+func notPassed(results []precheck.Result) error {
+	n := 0
+	for _, r := range results {
+		if r.Status == precheck.Fail || r.Status == precheck.Skip {
+			n++
+		}
+	}
+	return fmt.Errorf("%w (%d of %d)", errCheck, n, len(results))
+}
