@@ -31,7 +31,7 @@ type lane struct {
 	no      int
 	session *tenant.Session
 	applied []change.Range // what this lane's row says it did above the low watermark
-	buf     []byte
+	writes  uint64
 }
 
 func newLane(a *Applier, no int) *lane {
@@ -167,7 +167,8 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 // record is what the lane's checkpoint row says once group is durable.
 func (l *lane) record(group []*node) checkpoint.Record {
 	low, position := l.window.with(group)
-	r := checkpoint.Record{Lane: l.no, Position: position, Low: low}
+	l.writes++
+	r := checkpoint.Record{Lane: l.no, Position: position, Low: low, Write: l.writes}
 	set := change.Seqs{Low: low}
 	for _, x := range l.applied {
 		set = set.Union(change.Seqs{Above: []change.Range{x}})

@@ -20,17 +20,24 @@ type Mark struct {
 	Carried []Stamp // of the source transactions in it, in source order; a chunk of a copy has one with NoSeq
 }
 
+// stampSize is the bytes that a stamp takes at least.
+const stampSize = 4
+
 // carriedFormat is the first byte of the checkpoint's carried column.
 const carriedFormat = 1
 
 // errCarried says that a carried column holds something else.
 var errCarried = errors.New("carried stamps are malformed")
 
-// AppendCarried appends stamps in the form of the checkpoint's carried column:
-// a format byte, then per stamp seq, version, seen, each as a difference to the
+// AppendCarried appends stamps in the form of the checkpoint's carried column.
+// write is a number that the row did not have before: a server logs no row that
+// a statement leaves as it was, and a transaction without its row is no applied
+// one. The form:
+// a format byte, write, then per stamp seq, version, seen, each as a difference to the
 // stamp before, as varints.
-func AppendCarried(dst []byte, stamps []Stamp) []byte {
+func AppendCarried(dst []byte, write uint64, stamps []Stamp) []byte {
 	dst = append(dst, carriedFormat)
+	dst = binary.AppendUvarint(dst, write)
 	dst = binary.AppendUvarint(dst, uint64(len(stamps)))
 	var prev Stamp
 	for _, s := range stamps {
@@ -86,8 +93,9 @@ func ParseCarried(raw []byte) ([]Stamp, error) {
 		return nil, fmt.Errorf("%w: unknown format", errCarried)
 	}
 	d := &decoder{raw: raw[1:]}
+	d.uvarint() // write
 	n := d.uvarint()
-	if n > uint64(len(d.raw)) { // each stamp takes more than a byte
+	if n > uint64(len(d.raw)/stampSize) {
 		return nil, fmt.Errorf("%w: %d stamps in %d bytes", errCarried, n, len(d.raw))
 	}
 	out := make([]Stamp, 0, n)
@@ -97,27 +105,30 @@ func ParseCarried(raw []byte) ([]Stamp, error) {
 		s.Seen = d.seqs()
 		out, prev = append(out, s), s
 	}
-	if d.err == nil && len(d.raw) > 0 {
-		d.err = errCarried
+	if d.err != nil {
+		return nil, d.err
 	}
-	return out, d.err
+	if len(d.raw) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes too many", errCarried, len(d.raw))
+	}
+	return out, nil
 }
 
 func (d *decoder) seqs() Seqs {
 	s := Seqs{Low: d.uvarint()}
 	n := d.uvarint()
-	if n > uint64(len(d.raw)) {
-		d.err, d.raw = errCarried, nil
-		return s
-	}
 	at := s.Low
 	for range n {
-		from := at + d.uvarint()
-		at = from + d.uvarint()
-		if d.err != nil {
-			return s
+		r := Range{From: at + d.uvarint()}
+		r.To = r.From + d.uvarint()
+		if d.err == nil && (r.From <= at || r.To <= r.From) { // ranges touch, are empty or end beyond 64 bits
+			d.err, d.raw = errCarried, nil
 		}
-		s.Above = append(s.Above, Range{from, at})
+		if d.err != nil {
+			return Seqs{}
+		}
+		s.Above = append(s.Above, r)
+		at = r.To
 	}
 	return s
 }

@@ -18,6 +18,7 @@ type Record struct {
 	Version   int64           // raises the clock of the site's reader
 	Settled   uint64
 	Committed time.Time // source commit time; zero: none
+	Write     uint64    // counts what the lane writes: no two of its rows are the same, so that each is logged
 }
 
 // AppendFence appends the SELECT that locks the lane's row and gives its epoch.
@@ -89,7 +90,7 @@ func (r *Record) columns() []field {
 		{"position", change.AppendString(nil, string(r.Position))},
 		{"low", strconv.AppendUint(nil, r.Low, 10)},
 		{"applied", change.AppendString(nil, change.FormatRanges(r.Applied))},
-		{"carried", blob.AppendLiteral(nil, change.OfBinary(change.AppendCarried(nil, r.Carried)))},
+		{"carried", blob.AppendLiteral(nil, change.OfBinary(change.AppendCarried(nil, r.Write, r.Carried)))},
 		{"version", strconv.AppendInt(nil, r.Version, 10)},
 		{"settled", strconv.AppendUint(nil, r.Settled, 10)},
 		{"committed_at", committed},
