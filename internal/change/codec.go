@@ -3,10 +3,8 @@ package change
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
-	"reflect"
 	"strconv"
 	"unicode/utf8"
 )
@@ -138,6 +136,9 @@ func CanonicalDecimal(raw []byte, scale int) ([]byte, error) {
 	body, negative := after(raw, '-')
 	body, _ = after(body, '+')
 	whole, frac, _ := bytes.Cut(body, []byte{'.'})
+	if len(whole)+len(frac) == 0 || !allDigits(whole) || !allDigits(frac) {
+		return nil, fmt.Errorf("decimal %q is malformed", raw)
+	}
 	whole = bytes.TrimLeft(whole, "0")
 	out := make([]byte, 0, len(whole)+scale+3)
 	out = append(out, '-')
@@ -154,18 +155,24 @@ func CanonicalDecimal(raw []byte, scale int) ([]byte, error) {
 	}
 	zero := true
 	for _, b := range out[1:] {
-		if b != '.' && (b < '0' || b > '9') {
-			return nil, fmt.Errorf("decimal %q is malformed", raw)
-		}
 		zero = zero && (b == '0' || b == '.')
 	}
-	if len(body) == 0 || len(frac) > scale && len(bytes.TrimRight(frac[scale:], "0")) > 0 {
+	if len(frac) > scale && len(bytes.TrimRight(frac[scale:], "0")) > 0 {
 		return nil, fmt.Errorf("decimal %q does not fit %d fractional digits", raw, scale)
 	}
 	if negative && !zero {
 		return out, nil
 	}
 	return out[1:], nil
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // AppendLiteral appends v as an SQL literal that gives exactly v when it is
@@ -246,17 +253,4 @@ func (c *Column) Format(v Value) string {
 	default:
 		return string(c.AppendLiteral(nil, v))
 	}
-}
-
-// equalJSON compares two documents by meaning: spaces and the order of
-// members do not count, numbers are compared by value.
-func equalJSON(a, b []byte) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	return reflect.DeepEqual(x, y)
 }
