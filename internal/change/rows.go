@@ -204,6 +204,9 @@ func ParseImage(b []byte) (image []Value, rest []byte, err error) {
 		if v.Kind == Null {
 			continue
 		}
+		if v.Kind > Geometry {
+			return nil, nil, errSpool
+		}
 		x, k := binary.Uvarint(b)
 		if k <= 0 {
 			return nil, nil, errSpool

@@ -71,7 +71,11 @@ func (s Seqs) union(r Range) Seqs {
 			out = append(out, r)
 		}
 	}
-	return Seqs{Low: out[0].To, Above: out[1:]}
+	s = Seqs{Low: out[0].To}
+	if len(out) > 1 { // nil when there are none, as in every other way to get there
+		s.Above = out[1:]
+	}
+	return s
 }
 
 func cmp(a, b uint64) int {
