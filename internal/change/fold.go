@@ -154,7 +154,20 @@ func (f *folding) append(dst, text []byte) (key []byte, exact bool) {
 		return dst, false
 	}
 	start := len(dst)
-	for len(text) > 0 {
+	bytewise := f.unit != utf16be && f.unit != utf16le && f.unit != utf32be
+	for {
+		if bytewise { // most texts are done with this loop
+			i := 0
+			for ; i < len(text) && text[i] < utf8.RuneSelf; i++ {
+				if b := f.ascii[text[i]]; b != 0 {
+					dst = append(dst, b)
+				}
+			}
+			text = text[i:]
+		}
+		if len(text) == 0 {
+			break
+		}
 		r, n := f.next(text)
 		switch {
 		case r < 0:
@@ -177,16 +190,13 @@ func (f *folding) append(dst, text []byte) (key []byte, exact bool) {
 	return dst, true
 }
 
-// next takes a character from the head of text: its code in Unicode, or in GBK
-// or Big5, and its length. The code is negative where the bytes make none, or
-// one that has no exact form in any case.
+// next takes a character from the head of text, in GBK and Big5 and where
+// characters are single bytes one that is not ASCII: its code, and its length.
+// The code is negative where the bytes make none, or one that has no exact form
+// in any case.
 func (f *folding) next(text []byte) (r rune, n int) {
-	b := text[0]
 	switch f.unit {
 	case utf8s:
-		if b < utf8.RuneSelf {
-			return rune(b), 1
-		}
 		if r, n = utf8.DecodeRune(text); r == utf8.RuneError {
 			return -1, n
 		}
@@ -207,11 +217,8 @@ func (f *folding) next(text []byte) (r rune, n int) {
 		}
 		return rune(binary.BigEndian.Uint32(text)), 4
 	}
-	if b < utf8.RuneSelf {
-		return rune(b), 1
-	}
-	if f.unit != single && len(text) > 1 {
-		return rune(b)<<8 | rune(text[1]), 2
+	if text[0] >= utf8.RuneSelf && f.unit != single && len(text) > 1 {
+		return rune(text[0])<<8 | rune(text[1]), 2
 	}
 	return -1, 1
 }
