@@ -87,7 +87,6 @@ func hints() []struct {
 		{pair.ErrSchema, "make the target's table like the source's, or drop it there, then run again"},
 		{project.ErrNotRunning, "start `duplex run FILE` and keep it running"},
 		{tenant.ErrMode, "use a tenant in MySQL mode"},
-		{errCheck, "mend what is marked, or go on without with --skip-check"},
 	}
 }
 

@@ -98,7 +98,7 @@ func (c *screen) frame(s demo.State) []string {
 		name string
 		cell func(s demo.State, i int) string
 	}{
-		{"writes", c.writes}, {"applies", c.applies}, {"lag", lag}, {"queue", queued}, {"written", total},
+		{"writes", c.writes}, {"applies", c.applies}, {"after", after}, {"queue", queued}, {"written", total},
 	} {
 		lines = append(lines, c.pair(cell(row.name, row.cell(s, 0)), cell(row.name, row.cell(s, 1))))
 	}
@@ -142,15 +142,16 @@ func (c *screen) applies(s demo.State, i int) string {
 	if inbound(s, i) == nil {
 		return ""
 	}
-	return fmt.Sprintf("%5s tx/s  from the other side", number(c.applied[i].perSecond()))
+	return fmt.Sprintf("%5s tx/s", number(c.applied[i].perSecond()))
 }
 
-func lag(s demo.State, i int) string {
-	l := inbound(s, i)
-	if l == nil || l.Apply.Committed.IsZero() {
+// after is how long after its commit at the other side something is here.
+func after(s demo.State, i int) string {
+	v := s.Sites[i].Arrival
+	if v.Samples == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%8s  p99 %s", brief(l.Apply.Lag), brief(l.Apply.LagP99))
+	return fmt.Sprintf("%5s       p99 %s", brief(v.Median), brief(v.P99))
 }
 
 func queued(s demo.State, i int) string {
@@ -158,11 +159,11 @@ func queued(s demo.State, i int) string {
 	if l == nil {
 		return ""
 	}
-	return fmt.Sprintf("%5s tx  %s", number(l.Queue.Queued), size(l.Queue.Bytes+l.Apply.Held))
+	return fmt.Sprintf("%5s tx    %s", number(l.Queue.Queued), size(l.Queue.Bytes+l.Apply.Held))
 }
 
 func total(s demo.State, i int) string {
-	return fmt.Sprintf("%5s tx  %s rows", number(s.Sites[i].Transactions), number(s.Sites[i].Rows))
+	return fmt.Sprintf("%5s tx    %6s rows", number(s.Sites[i].Transactions), number(s.Sites[i].Rows))
 }
 
 // copied says how far the project is.
@@ -209,8 +210,8 @@ func (c *screen) plain(s demo.State) string {
 		sides[i] = fmt.Sprintf("%s/s", number(c.written[i].perSecond()))
 		if l := inbound(s, i); l != nil {
 			sides[i] += fmt.Sprintf(", %s/s", number(c.applied[i].perSecond()))
-			if !l.Apply.Committed.IsZero() {
-				sides[i] += ", lag " + brief(l.Apply.Lag)
+			if v := s.Sites[i].Arrival; v.Samples > 0 {
+				sides[i] += ", after " + brief(v.Last)
 			}
 		}
 	}

@@ -63,22 +63,25 @@ func printStatus(w io.Writer, st project.Status) {
 		fmt.Fprintf(t, "%s\t%s %s\t%+d ms\n", s.Name, s.Kind, s.Version, s.OffsetMS)
 	}
 	fmt.Fprintln(t)
-	fmt.Fprintln(t, "link\tstate\tlag\ttransactions\tlast commit\tposition")
+	fmt.Fprintln(t, "link\tstate\tlag at most\ttransactions\tlast commit")
 	for _, l := range st.Links {
-		lag, committed, position := "-", "-", "-"
+		lag, committed := "-", "-"
 		if l.State == "running" {
 			lag = (time.Duration(l.LagMS) * time.Millisecond).String()
 		}
 		if !l.Committed.IsZero() {
 			committed = l.Committed.UTC().Format(time.DateTime)
 		}
-		if l.Position != "" {
-			position = cut(l.Position, 60)
-		}
-		fmt.Fprintf(t, "%s > %s\t%s\t%s\t%s\t%s\t%s\n", l.From, l.To, l.State, lag, number(l.Transactions), committed, position)
+		fmt.Fprintf(t, "%s > %s\t%s\t%s\t%s\t%s\n", l.From, l.To, l.State, lag, number(l.Transactions), committed)
 	}
 	t.Flush()
+	fmt.Fprintln(w)
+	for _, l := range st.Links {
+		if l.Position != "" {
+			fmt.Fprintf(w, "%s stands at %s\n", l.From, l.Position)
+		}
+	}
 	if c := st.Copy; c.Tables > 0 {
-		fmt.Fprintf(w, "\ncopy  %d of %d tables complete, %s rows, %s\n", c.TablesDone, c.Tables, number(c.Rows), size(c.Bytes))
+		fmt.Fprintf(w, "copy: %d of %d tables complete, %s rows, %s\n", c.TablesDone, c.Tables, number(c.Rows), size(c.Bytes))
 	}
 }

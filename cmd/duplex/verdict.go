@@ -21,6 +21,8 @@ type siteAnswer struct {
 	Name         string `json:"name"`
 	Transactions uint64 `json:"transactions"`
 	Rows         uint64 `json:"rows"`
+	ArrivalMS    int64  `json:"arrival_ms"` // median, of what the other site wrote
+	ArrivalP99MS int64  `json:"arrival_p99_ms"`
 }
 
 type momentsAnswer struct {
@@ -34,7 +36,7 @@ func verdictOf(v *demo.Verdict) demoAnswer {
 		Moments: momentsAnswer{v.Equality.Checks, v.Equality.Different},
 	}
 	for _, s := range v.Sites {
-		d.Sites = append(d.Sites, siteAnswer{s.Name, s.Transactions, s.Rows})
+		d.Sites = append(d.Sites, siteAnswer{s.Name, s.Transactions, s.Rows, s.Arrival.Median.Milliseconds(), s.Arrival.P99.Milliseconds()})
 	}
 	return d
 }
@@ -43,15 +45,22 @@ func verdictOf(v *demo.Verdict) demoAnswer {
 func (c *screen) verdict(v *demo.Verdict) error {
 	a := c.app
 	a.printf("\n")
-	for _, s := range v.Sites {
-		a.printf("%-10s wrote %s transactions, %s rows\n", s.Name, number(s.Transactions), number(s.Rows))
-	}
-	for _, l := range linksOf(v.Pair) {
-		a.printf("%-10s applied %s of %s's, %s rows, %s echoed, lag p99 %d ms\n",
-			l.To, number(l.Transactions), l.From, number(l.Rows), number(l.Echo), l.LagP99MS)
+	links := linksOf(v.Pair)
+	for i, s := range v.Sites {
+		a.printf("%-9s wrote %s transactions, %s rows\n", s.Name, number(s.Transactions), number(s.Rows))
+		for _, l := range links {
+			if l.To == s.Name {
+				other := v.Sites[1-i]
+				a.printf("%9s applied %s of %s's, heartbeats and copied rows included: %s rows, %s echoed\n",
+					"", number(l.Transactions), other.Name, number(l.Rows), number(l.Echo))
+			}
+		}
+		if s.Arrival.Samples > 0 {
+			a.printf("%9s had what the other side committed after %s, p99 %s\n", "", brief(s.Arrival.Median), brief(s.Arrival.P99))
+		}
 	}
 	if e := v.Equality; e.Checks > 0 {
-		a.printf("moments    %d compared while both sides were written, %d differed\n", e.Checks, e.Different)
+		a.printf("moments   %d compared while both sides were written, %d differed\n", e.Checks, e.Different)
 	}
 	a.printf("\n")
 	if err := v.Report.Print(a.out); err != nil {

@@ -78,7 +78,7 @@ func (a *app) compare(ctx context.Context, c *verify.Checker) (*verify.Report, e
 	block := newLive(a.err)
 	every := lineEvery
 	if block != nil {
-		every = lookEvery
+		every = paintEvery
 		defer block.clear()
 	}
 	tick := time.NewTicker(every)

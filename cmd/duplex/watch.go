@@ -12,11 +12,12 @@ import (
 	"duplex/internal/verify"
 )
 
-// How often a run is looked at, and how often it says a line where there is no
-// terminal to paint on.
+// How often a run is looked at, how often it is painted, and how often it says
+// a line where there is no terminal to paint on.
 const (
-	lookEvery = 250 * time.Millisecond
-	lineEvery = 10 * time.Second
+	lookEvery  = 50 * time.Millisecond
+	paintEvery = 250 * time.Millisecond
+	lineEvery  = 10 * time.Second
 )
 
 // A watch shows a run while it goes on: a block that is painted over on a
@@ -56,21 +57,22 @@ func (w *watch) follow(r *project.Run, ended <-chan error) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var phase pair.Phase
-	var said time.Time
+	var painted, said time.Time
 	for {
 		p := r.Progress()
 		w.look(p)
 		switch {
-		case w.block != nil:
+		case w.block != nil && time.Since(painted) >= paintEvery:
+			painted = time.Now()
 			w.block.show(w.lines(p))
+		case w.block != nil:
 		case p.Pair.Phase != phase || time.Since(said) >= lineEvery:
 			phase, said = p.Pair.Phase, time.Now()
 			fmt.Fprintln(w.app.err, w.line(p))
 		}
 		select {
 		case err := <-ended:
-			p := r.Progress()
-			w.look(p)
+			w.look(r.Progress())
 			return err
 		case <-tick.C:
 		}

@@ -75,7 +75,10 @@ func (s *staff) order(r *rand.Rand) deed {
 		if _, err := w.change(ctx, "INSERT INTO shop.order_lines (order_id, line, sku, quantity, price) VALUES "+strings.Join(lines, ", ")); err != nil {
 			return "", err
 		}
-		w.then = append(w.then, func() { s.orders.add(id) })
+		w.then = append(w.then, func() {
+			s.orders.add(id)
+			s.arrivals.offer(id)
+		})
 		return fmt.Sprintf("%s orders %s for %s", name, plural(len(skus), "item"), cents(total)), nil
 	}
 }

@@ -58,13 +58,14 @@ type State struct {
 	Equality Equality
 }
 
-// SiteState is what was written at a site.
+// SiteState is what was written at a site, and what came there.
 type SiteState struct {
 	Name         string
 	Transactions uint64
 	Rows         uint64
-	Again        uint64 // tried again after a deadlock
-	Last         string // what was done last, in words
+	Again        uint64  // tried again after a deadlock
+	Last         string  // what was done last, in words
+	Arrival      Arrival // of what the other site wrote
 }
 
 // A Verdict is the end of a demo.
@@ -97,24 +98,23 @@ type demo struct {
 func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (*Verdict, error) {
 	d := &demo{cfg: cfg, stage: Filling, began: time.Now()}
 	d.run = project.New(cfg.Project, project.Options{Log: cfg.Log})
-	extent := extentOf(cfg.Orders)
-	for i, site := range cfg.Sites {
-		d.staff[i] = newStaff(site, int64(i), extent, &d.gate, cfg.Writers, cfg.Rate)
+	for i := range d.staff {
+		d.staff[i] = newStaff(&d.cfg, i, &d.gate)
 	}
 	shown, endShow := context.WithCancel(ctx)
 	var show sync.WaitGroup
 	show.Go(func() { d.show(shown) })
 	defer show.Wait()
 	defer endShow()
-	return d.play(ctx, stop, extent)
+	return d.play(ctx, stop)
 }
 
-func (d *demo) play(ctx context.Context, stop <-chan struct{}, e extent) (*Verdict, error) {
+func (d *demo) play(ctx context.Context, stop <-chan struct{}) (*Verdict, error) {
 	source := d.cfg.Sites[0].DB
 	if err := create(ctx, source); err != nil {
 		return nil, err
 	}
-	n, err := fill(ctx, source, e)
+	n, err := fill(ctx, source, extentOf(d.cfg.Orders))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +151,7 @@ func (d *demo) live(ctx context.Context, stop <-chan struct{}) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range d.staff {
 		g.Go(func() error { return s.work(ctx) })
+		g.Go(func() error { return s.arrivals.watch(ctx) })
 	}
 	g.Go(func() error { return d.moments(ctx) })
 	g.Go(func() error {
@@ -207,6 +208,7 @@ func (d *demo) state() State {
 		if last := w.last.Load(); last != nil {
 			s.Sites[i].Last = *last
 		}
+		s.Sites[i].Arrival = d.staff[1-i].arrivals.state()
 	}
 	s.Project = d.run.Progress()
 	return s

@@ -5,6 +5,7 @@
 //	shop.go     the tables
 //	fill.go     the data that is there at the start, names.go what it is made of
 //	staff.go    who writes, deeds.go what they do
+//	arrive.go   how long it takes until the other side has it
 //	equal.go    the comparison of a moment, while everything goes on
 //	demo.go     the whole of it, with a project between the sites
 //	screen.go   what is shown

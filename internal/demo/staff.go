@@ -26,6 +26,7 @@ type staff struct {
 	rate    int // transactions a second, of all together
 
 	customers, orders, skus recent // the keys that they made themselves
+	arrivals                *arrivals
 
 	transactions atomic.Uint64
 	rows         atomic.Uint64
@@ -33,8 +34,11 @@ type staff struct {
 	last         atomic.Pointer[string]
 }
 
-func newStaff(site Site, side int64, e extent, gate *sync.RWMutex, writers, rate int) *staff {
-	return &staff{site: site, side: side, extent: e, gate: gate, writers: max(writers, 1), rate: max(rate, 1)}
+func newStaff(cfg *Config, side int, gate *sync.RWMutex) *staff {
+	return &staff{
+		site: cfg.Sites[side], side: int64(side), extent: extentOf(cfg.Orders), gate: gate,
+		writers: max(cfg.Writers, 1), rate: max(cfg.Rate, 1), arrivals: newArrivals(cfg.Sites[1-side]),
+	}
 }
 
 // recent holds the newest keys that somebody made.

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/test/tenant"
+)
+
+// secret is the password of the user in these tests: it must not be seen in
+// anything that a command writes.
+const secret = "Sesam-öffne-dich"
+
+// two is a project between two real tenants, with a little data at the first.
+type two struct {
+	file  string
+	west  *sql.DB
+	east  *sql.DB
+	wrong string // a file with a wrong password
+}
+
+func newTwo(t *testing.T) two {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs servers")
+	}
+	var out two
+	dir := t.TempDir()
+	var sites [2]string
+	for i, db := range []**sql.DB{&out.west, &out.east} {
+		s := tenant.For(t, tenant.MariaDB, tenant.WithPool(32, 16),
+			tenant.WithFlags("--auto-increment-increment=2", fmt.Sprintf("--auto-increment-offset=%d", i+1)))
+		*db = s.DB(t)
+		run(t, *db, "CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'")
+		sites[i] = s.Addr()
+	}
+	run(t, out.west, "CREATE DATABASE inn", "CREATE TABLE inn.room (no int PRIMARY KEY, guest varchar(40))",
+		"INSERT INTO inn.room VALUES (1, 'Ada'), (2, NULL), (3, '李娜')")
+	text := "name: inn\nscenario: active-active\nsites:\n" +
+		"  west: {address: \"%s\", user: app, password: %s}\n  east: {address: \"%s\", user: app, password: %s}\n" +
+		"source: west\ntables: {include: [\"inn.*\"]}\n"
+	out.file, out.wrong = filepath.Join(dir, "inn.yaml"), filepath.Join(dir, "wrong.yaml")
+	require.NoError(t, os.WriteFile(out.file, fmt.Appendf(nil, text, sites[0], secret, sites[1], secret), 0o600))
+	require.NoError(t, os.WriteFile(out.wrong, fmt.Appendf(nil, text, sites[0], secret+"!", sites[1], secret), 0o600))
+	return out
+}
+
+func run(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, q := range statements {
+		_, err := db.Exec(q)
+		require.NoError(t, err, q)
+	}
+}
+
+// says runs the command, wants an exit code, and gives both outputs.
+func (w two) says(t *testing.T, code int, args ...string) (out, err string) {
+	t.Helper()
+	got, out, err := call(t, args...)
+	require.Equal(t, code, got, "duplex %s\n%s%s", strings.Join(args, " "), out, err)
+	require.NotContains(t, out+err, secret, "duplex %s", strings.Join(args, " "))
+	return out, err
+}
+
+// TestLife goes through the commands as a user would.
+func TestLife(t *testing.T) {
+	w := newTwo(t)
+
+	out, _ := w.says(t, exitGood, "status", w.file)
+	require.Contains(t, out, "inn  active-active  new, stopped")
+	_, err := w.says(t, exitFailed, "barrier", w.file)
+	require.Contains(t, err, "start `duplex run FILE`")
+	_, err = w.says(t, exitDiffers, "verify", w.file)
+	require.Contains(t, err, "compared as they are, without a barrier")
+	_, err = w.says(t, exitFailed, "status", w.wrong)
+	require.Contains(t, err, "look at user and password")
+
+	out, _ = w.says(t, exitGood, "check", w.file, "--log-level", "debug")
+	require.Contains(t, out, "✓ loop-probe")
+
+	out, err = w.says(t, exitGood, "run", w.file, "--until", "verified", "--log-level", "debug")
+	require.Contains(t, err, "incremental")
+	require.Contains(t, out, "west and east are equal")
+	require.Contains(t, out, "inn  incremental after")
+
+	out, _ = w.says(t, exitGood, "run", w.file, "--until", "caught-up", "--skip-check", "--json")
+	var s summary
+	require.NoError(t, json.Unmarshal([]byte(out), &s))
+	require.Equal(t, "inn", s.Name)
+	require.Empty(t, s.Error)
+	require.Len(t, s.Links, 2)
+
+	out, _ = w.says(t, exitGood, "verify", w.file, "--json")
+	require.Contains(t, out, `"equal": true`)
+	run(t, w.east, "UPDATE inn.room SET guest = 'Eve' WHERE no = 2")
+	out, err = w.says(t, exitDiffers, "verify", w.file)
+	require.Contains(t, out, "no=2")
+	require.Contains(t, err, "the data differ")
+
+	_, err = w.says(t, exitFailed, "clean", w.file)
+	require.Contains(t, err, "nothing was dropped")
+	out, _ = w.says(t, exitGood, "clean", w.file, "--yes")
+	require.Contains(t, out, "west: database duplex dropped")
+	for _, db := range []*sql.DB{w.west, w.east} {
+		var n int
+		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'duplex'").Scan(&n))
+		require.Zero(t, n)
+	}
+}
+
+// TestInterrupt stops a run and starts it again.
+func TestInterrupt(t *testing.T) {
+	w := newTwo(t)
+	for range 2 {
+		c := launch(t, nil, "run", w.file, "--skip-check")
+		c.until(t, "are equal")
+		out, err := w.says(t, exitFailed, "clean", "--yes", w.file)
+		require.Contains(t, err, "the project is running", out)
+		out, _ = w.says(t, exitGood, "barrier", w.file, "--token")
+		require.Regexp(t, `(?m)^west>east beat=\d+ seq=\d+$`, out)
+		out, _ = w.says(t, exitGood, "status", w.file)
+		require.Contains(t, out, "incremental, running")
+		run(t, w.west, "UPDATE inn.room SET guest = 'Bo' WHERE no = 3")
+
+		c.interrupt(t)
+		require.Equal(t, exitInterrupted, c.wait(t))
+		out, err = c.text()
+		require.Contains(t, err, "duplex: interrupted")
+		require.Contains(t, out, "all that was acknowledged is kept")
+		require.NotContains(t, out+err, secret)
+	}
+	w.says(t, exitGood, "run", w.file, "--skip-check", "--until", "verified")
+}
+
+// TestDemo plays the demo as a process and looks for what it leaves behind.
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs servers")
+	}
+	if _, err := tenant.Find(tenant.MariaDB); err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		name string
+		stop func(t *testing.T, c *called)
+		args []string
+	}{
+		{"for", nil, []string{"--for", "4s"}},
+		{"interrupted", func(t *testing.T, c *called) { c.until(t, "= "); c.interrupt(t) }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "d") // a short path
+			require.NoError(t, err)
+			defer os.RemoveAll(dir)
+			d := launch(t, []string{"TMPDIR=" + dir}, append([]string{"demo", "--orders", "1000", "--rate", "60"}, c.args...)...)
+			if c.stop != nil {
+				c.stop(t, d)
+			}
+			code := d.wait(t)
+			out, text := d.text()
+			require.Equal(t, exitGood, code, "%s%s", out, text)
+			require.Contains(t, out, "verdict: EQUAL")
+			require.Contains(t, out, "shop.order_lines")
+
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left, "what the demo left")
+			require.Empty(t, using(t, dir), "processes that the demo left")
+		})
+	}
+}
+
+// using gives the command lines of processes that name a folder.
+func using(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	var found []string
+	for _, f := range files {
+		line, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(line), dir) {
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// TestDemoJSON wants one document on standard output.
+func TestDemoJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs servers")
+	}
+	if _, err := tenant.Find(tenant.MariaDB); err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	code, out, text := call(t, "demo", "--for", "2s", "--orders", "400", "--rate", "30", "--json")
+	require.Equal(t, exitGood, code, "%s%s", out, text)
+	var d demoAnswer
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
+	require.True(t, d.Equal)
+	require.Len(t, d.Verify.Tables, 4)
+	require.Len(t, d.Links, 2)
+	for _, l := range d.Links {
+		require.Zero(t, l.Echo)
+	}
+	require.Contains(t, text, "/shop.yaml")
+}
