@@ -272,7 +272,7 @@ func gbkHan(a, b byte) bool {
 
 // big5Han reports whether a and b are an ideograph of Big5's two levels.
 func big5Han(a, b byte) bool {
-	if !(0x40 <= b && b <= 0x7e || 0xa1 <= b && b <= 0xfe) {
+	if b < 0x40 || 0x7e < b && b < 0xa1 || b == 0xff {
 		return false
 	}
 	at := uint16(a)<<8 | uint16(b)

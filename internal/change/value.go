@@ -63,13 +63,23 @@ func (v Value) Equal(o Value) bool {
 	return v.Bits == o.Bits && bytes.Equal(v.Bytes, o.Bytes)
 }
 
-// Of* build values of the kinds whose content is a number.
-func OfInt(i int64) Value       { return Value{Kind: Int, Bits: uint64(i)} }
-func OfUint(u uint64) Value     { return Value{Kind: Uint, Bits: u} }
+// OfInt makes an Int.
+func OfInt(i int64) Value { return Value{Kind: Int, Bits: uint64(i)} }
+
+// OfUint makes a Uint.
+func OfUint(u uint64) Value { return Value{Kind: Uint, Bits: u} }
+
+// OfFloat32 makes a Float32.
 func OfFloat32(f float32) Value { return Value{Kind: Float32, Bits: uint64(math.Float32bits(f))} }
+
+// OfFloat64 makes a Float64.
 func OfFloat64(f float64) Value { return Value{Kind: Float64, Bits: math.Float64bits(f)} }
-func OfText(b []byte) Value     { return Value{Kind: Text, Bytes: b} }
-func OfBinary(b []byte) Value   { return Value{Kind: Binary, Bytes: b} }
+
+// OfText makes a Text of bytes in the column's character set.
+func OfText(b []byte) Value { return Value{Kind: Text, Bytes: b} }
+
+// OfBinary makes a Binary.
+func OfBinary(b []byte) Value { return Value{Kind: Binary, Bytes: b} }
 
 // A Column is what the codec has to know of a column.
 type Column struct {
