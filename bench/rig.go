@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"duplex/test/tenant"
+)
+
+// A rig is what a contest runs on: a folder, the program, and the servers,
+// which end with it.
+type rig struct {
+	*options
+	folder  string
+	program string // duplex, built for this contest
+	version string // of the servers
+	servers []*server
+}
+
+// A server is a tenant of the rig with a pool of connections to it.
+type server struct {
+	*tenant.Server
+	db *sql.DB
+}
+
+// The servers' memory: the data fit, so that no disk is measured.
+const (
+	poolMB = 1024
+	logMB  = 512
+)
+
+func newRig(ctx context.Context, o *options) (*rig, error) {
+	r := &rig{options: o}
+	if _, err := tenant.Find(tenant.Kind(o.kind)); err != nil {
+		return nil, err
+	}
+	var err error
+	if o.dir != "" {
+		err = os.MkdirAll(o.dir, 0o755)
+	}
+	if err == nil {
+		r.folder, err = os.MkdirTemp(o.dir, "duplex-bench-")
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.program = filepath.Join(r.folder, "duplex")
+	build := exec.CommandContext(ctx, "go", "build", "-o", r.program, "duplex/cmd/duplex")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("build duplex: %w\n%s", err, out), r.close())
+	}
+	return r, nil
+}
+
+func (r *rig) close() error {
+	var errs []error
+	for _, s := range slices.Clone(r.servers) {
+		errs = append(errs, r.end(s))
+	}
+	if r.keep {
+		r.say("kept: %s", r.folder)
+	} else {
+		errs = append(errs, os.RemoveAll(r.folder))
+	}
+	return errors.Join(errs...)
+}
+
+// start starts a server. Its folder begins as a copy of that of a stopped
+// server where from names one.
+func (r *rig) start(ctx context.Context, name string, id int, from string) (*server, error) {
+	dir := filepath.Join(r.folder, name)
+	if from != "" {
+		if err := os.CopyFS(filepath.Join(dir, "data"), os.DirFS(filepath.Join(r.folder, from, "data"))); err != nil {
+			return nil, fmt.Errorf("copy of server %s: %w", from, err)
+		}
+	}
+	// The pool is filled by the contest, not by what the last run left.
+	flags := []string{"--innodb-buffer-pool-load-at-startup=0", "--innodb-buffer-pool-dump-at-shutdown=0"}
+	t, err := tenant.Start(ctx, tenant.Options{
+		Kind: tenant.Kind(r.kind), Dir: dir, ServerID: id, PoolMB: poolMB, LogMB: logMB, Flags: flags, Out: os.Stderr,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Server: t}
+	r.servers = append(r.servers, s)
+	if s.db, err = sql.Open("mysql", t.DSN("")+"?multiStatements=true&interpolateParams=true"); err != nil {
+		return nil, err
+	}
+	s.db.SetMaxIdleConns(32)
+	err = s.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&r.version)
+	return s, err
+}
+
+// stop ends a server cleanly; its folder stays and can be copied.
+func (r *rig) stop(ctx context.Context, s *server) error {
+	return errors.Join(s.db.Close(), s.Stop(ctx), r.forget(s))
+}
+
+// end takes a server away and its folder with it.
+func (r *rig) end(s *server) error {
+	err := errors.Join(s.db.Close(), r.forget(s))
+	if !r.keep {
+		err = errors.Join(err, os.RemoveAll(s.Dir()))
+	}
+	return err
+}
+
+func (r *rig) forget(s *server) error {
+	r.servers = slices.DeleteFunc(r.servers, func(o *server) bool { return o == s })
+	return s.Close()
+}
+
+func (s *server) exec(ctx context.Context, statements ...string) error {
+	for _, q := range statements {
+		if _, err := s.db.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	return nil
+}
+
+func (s *server) text(ctx context.Context, query string) (string, error) {
+	var v string
+	if err := s.db.QueryRowContext(ctx, query).Scan(&v); err != nil {
+		return "", fmt.Errorf("%s: %w", query, err)
+	}
+	return v, nil
+}
+
+// measure takes the time and the servers' processor time of work, which gives
+// what its own processes used.
+func measure(units int, source, target *server, work func(s *sample) error) (sample, error) {
+	s := sample{Units: float64(units)}
+	pids := []int{source.PID(), target.PID(), os.Getpid()}
+	used := func() (out [3]float64, err error) {
+		for i, pid := range pids {
+			if out[i], err = processTime(pid); err != nil {
+				return out, err
+			}
+		}
+		return out, nil
+	}
+	before, err := used()
+	if err != nil {
+		return s, err
+	}
+	busy, began := busyTime(), time.Now()
+	if err := work(&s); err != nil {
+		return s, err
+	}
+	s.Seconds = time.Since(began).Seconds()
+	after, err := used()
+	if err != nil {
+		return s, err
+	}
+	s.CPU.Source, s.CPU.Target = after[0]-before[0], after[1]-before[1]
+	s.Others = max(0, busyTime()-busy-s.CPU.sum()-(after[2]-before[2])) / s.Seconds
+	return s, nil
+}
+
+// equal fails unless both servers hold the same rows: a competitor that lost
+// some has won nothing.
+func equal(ctx context.Context, a, b *server) error {
+	var sums [2]string
+	for i, s := range []*server{a, b} {
+		var name string
+		if err := s.db.QueryRowContext(ctx, "CHECKSUM TABLE "+table).Scan(&name, &sums[i]); err != nil {
+			return err
+		}
+	}
+	if sums[0] != sums[1] {
+		return fmt.Errorf("%s differs afterwards: checksums %s", table, strings.Join(sums[:], " and "))
+	}
+	return nil
+}
