@@ -4,5 +4,6 @@ package main
 import "os"
 
 func main() {
-	os.Exit(start(os.Args[1:], &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	os.Exit(profiled(a, func() int { return start(os.Args[1:], a) }))
 }
