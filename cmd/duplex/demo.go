@@ -53,7 +53,7 @@ func (a *app) demoCommand() *cobra.Command {
 			}
 			levels, stop := a.interruptible(c.Context(), 2)
 			defer stop()
-			return interrupted(levels[1], a.demo(levels[1], levels[0].Done(), kinds, f))
+			return interrupted(levels[1], a.demo(levels[1], levels[0], kinds, f))
 		},
 	}
 	c.Flags().StringVar(&f.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb, mysql56, or one for each side: mariadb+mysql56")
@@ -84,19 +84,23 @@ func kindsOf(text string) (kinds [2]tenant.Kind, err error) {
 	return kinds, nil
 }
 
-// demo sets the stage, plays, and takes everything away again.
-func (a *app) demo(ctx context.Context, stop <-chan struct{}, kinds [2]tenant.Kind, f demoFlags) (err error) {
-	s, err := a.setStage(ctx, kinds, f.keep)
+// demo sets the stage, plays, and takes everything away again. The end of show
+// ends the performance with a verdict, that of ctx without one.
+func (a *app) demo(ctx, show context.Context, kinds [2]tenant.Kind, f demoFlags) (err error) {
+	s, err := a.setStage(show, kinds, f.keep)
 	defer func() { err = errors.Join(err, s.clear(a)) }()
 	if err != nil {
-		return err
+		return interrupted(show, err)
 	}
 	screen := newScreen(a, s)
-	v, err := demo.Run(ctx, stop, demo.Config{
+	v, err := demo.Run(ctx, show.Done(), demo.Config{
 		Project: s.project, Sites: s.sites, Orders: f.orders, Writers: f.writers, Rate: f.rate, For: f.length,
 		Log: s.log, Show: screen.show, Every: screen.every(),
 	})
 	screen.close()
+	if errors.Is(err, demo.ErrEarly) {
+		return errInterrupted
+	}
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,6 @@ func newLive(w io.Writer) *live {
 	return nil
 }
 
-// width is how many columns a line may have.
-func (l *live) width() int {
-	if columns, _, err := term.GetSize(int(l.terminal.Fd())); err == nil && columns > 0 {
-		return columns
-	}
-	return 80
-}
-
 // show paints lines over what the block showed before.
 func (l *live) show(lines []string) {
 	l.mu.Lock()

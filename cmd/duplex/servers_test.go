@@ -20,10 +20,10 @@ const secret = "Sesam-öffne-dich"
 
 // two is a project between two real tenants, with a little data at the first.
 type two struct {
-	file  string
-	west  *sql.DB
-	east  *sql.DB
-	wrong string // a file with a wrong password
+	west, east *sql.DB
+	file       string // the project file
+	wrong      string // the same with a wrong password
+	guest      string // the same with a user that has no rights
 }
 
 func newTwo(t *testing.T) two {
@@ -38,7 +38,8 @@ func newTwo(t *testing.T) two {
 		s := tenant.For(t, tenant.MariaDB, tenant.WithPool(32, 16),
 			tenant.WithFlags("--auto-increment-increment=2", fmt.Sprintf("--auto-increment-offset=%d", i+1)))
 		*db = s.DB(t)
-		run(t, *db, "CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'")
+		run(t, *db, "CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'",
+			"CREATE USER guest@'127.0.0.1' IDENTIFIED BY '"+secret+"'")
 		sites[i] = s.Addr()
 	}
 	run(t, out.west, "CREATE DATABASE inn", "CREATE TABLE inn.room (no int PRIMARY KEY, guest varchar(40))",
@@ -48,6 +49,9 @@ func newTwo(t *testing.T) two {
 		"source: west\ntables: {include: [\"inn.*\"]}\n"
 	out.file, out.wrong = filepath.Join(dir, "inn.yaml"), filepath.Join(dir, "wrong.yaml")
 	require.NoError(t, os.WriteFile(out.file, fmt.Appendf(nil, text, sites[0], secret, sites[1], secret), 0o600))
+	out.guest = filepath.Join(dir, "guest.yaml")
+	guest := strings.ReplaceAll(text, "user: app", "user: guest")
+	require.NoError(t, os.WriteFile(out.guest, fmt.Appendf(nil, guest, sites[0], secret, sites[1], secret), 0o600))
 	require.NoError(t, os.WriteFile(out.wrong, fmt.Appendf(nil, text, sites[0], secret+"!", sites[1], secret), 0o600))
 	return out
 }
@@ -81,6 +85,10 @@ func TestLife(t *testing.T) {
 	require.Contains(t, err, "compared as they are, without a barrier")
 	_, err = w.says(t, exitFailed, "status", w.wrong)
 	require.Contains(t, err, "look at user and password")
+	_, err = w.says(t, exitRefused, "run", "--skip-check", w.guest)
+	require.Contains(t, err, "names the GRANT")
+	out, _ = w.says(t, exitDiffers, "check", w.guest)
+	require.Contains(t, out, "✗ rights")
 
 	out, _ = w.says(t, exitGood, "check", w.file, "--log-level", "debug")
 	require.Contains(t, out, "✓ loop-probe")
@@ -139,6 +147,22 @@ func TestInterrupt(t *testing.T) {
 	w.says(t, exitGood, "run", w.file, "--skip-check", "--until", "verified")
 }
 
+// TestFenced lets a second run take the project over from the first.
+func TestFenced(t *testing.T) {
+	w := newTwo(t)
+	first := launch(t, nil, "run", w.file, "--skip-check", "--json")
+	first.until(t, "incremental")
+	w.says(t, exitGood, "run", w.file, "--skip-check", "--until", "caught-up")
+	run(t, w.west, "UPDATE inn.room SET guest = 'Cy' WHERE no = 1")
+	require.Equal(t, exitRefused, first.wait(t))
+	out, err := first.text()
+	require.Contains(t, err, "a newer run of this project has taken the link over")
+	require.Contains(t, err, "leave it to the newer run")
+	var s summary
+	require.NoError(t, json.Unmarshal([]byte(out), &s), out)
+	require.Contains(t, s.Error, "fenced")
+}
+
 // TestDemo plays the demo as a process and looks for what it leaves behind.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
@@ -154,6 +178,7 @@ func TestDemo(t *testing.T) {
 	}{
 		{"for", nil, []string{"--for", "4s"}},
 		{"interrupted", func(t *testing.T, c *called) { c.until(t, "= "); c.interrupt(t) }, nil},
+		{"at once", func(t *testing.T, c *called) { c.until(t, "starting two tenants"); c.interrupt(t) }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "d") // a short path
@@ -165,9 +190,13 @@ func TestDemo(t *testing.T) {
 			}
 			code := d.wait(t)
 			out, text := d.text()
-			require.Equal(t, exitGood, code, "%s%s", out, text)
-			require.Contains(t, out, "verdict: EQUAL")
-			require.Contains(t, out, "shop.order_lines")
+			if c.name == "at once" {
+				require.Equal(t, exitInterrupted, code, "%s%s", out, text)
+			} else {
+				require.Equal(t, exitGood, code, "%s%s", out, text)
+				require.Contains(t, out, "verdict: EQUAL")
+				require.Contains(t, out, "shop.order_lines")
+			}
 
 			left, err := os.ReadDir(dir)
 			require.NoError(t, err)

@@ -92,9 +92,13 @@ type demo struct {
 	equality Equality
 }
 
+// ErrEarly says that a demo was stopped before anybody wrote.
+var ErrEarly = errors.New("stopped before the shop was open")
+
 // Run plays until stop is closed or Config.For is over, then compares both
 // sides and gives the verdict. It fails when ctx ends, and with the first error
-// of the project, a writer or a comparison.
+// of the project, a writer or a comparison; with ErrEarly when there is nothing
+// to compare yet.
 func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (*Verdict, error) {
 	d := &demo{cfg: cfg, stage: Filling, began: time.Now()}
 	d.run = project.New(cfg.Project, project.Options{Log: cfg.Log})
@@ -110,15 +114,9 @@ func Run(ctx context.Context, stop <-chan struct{}, cfg Config) (*Verdict, error
 }
 
 func (d *demo) play(ctx context.Context, stop <-chan struct{}) (*Verdict, error) {
-	source := d.cfg.Sites[0].DB
-	if err := create(ctx, source); err != nil {
+	if err := d.open(ctx, stop); err != nil {
 		return nil, err
 	}
-	n, err := fill(ctx, source, extentOf(d.cfg.Orders))
-	if err != nil {
-		return nil, err
-	}
-	d.enter(Working, n)
 	running, end := context.WithCancel(ctx)
 	defer end()
 	g, running := errgroup.WithContext(running)
@@ -132,7 +130,7 @@ func (d *demo) play(ctx context.Context, stop <-chan struct{}) (*Verdict, error)
 		v, err = d.judge(running)
 		return quiet(running, err)
 	})
-	err = g.Wait()
+	err := g.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -142,6 +140,32 @@ func (d *demo) play(ctx context.Context, stop <-chan struct{}) (*Verdict, error)
 		return nil, errors.New("the project ended before the demo did")
 	}
 	return v, nil
+}
+
+// open makes the shop and fills it, unless it is stopped at that.
+func (d *demo) open(ctx context.Context, stop <-chan struct{}) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	done := make(chan error, 1)
+	var rows uint64
+	go func() {
+		err := create(ctx, d.cfg.Sites[0].DB)
+		if err == nil {
+			rows, err = fill(ctx, d.cfg.Sites[0].DB, extentOf(d.cfg.Orders))
+		}
+		done <- err
+	}()
+	select {
+	case <-stop:
+		end()
+		<-done
+		return ErrEarly
+	case err := <-done:
+		if err == nil {
+			d.enter(Working, rows)
+		}
+		return err
+	}
 }
 
 // live lets the writers write until stop is closed or the time is over.
