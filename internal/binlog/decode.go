@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -65,9 +66,6 @@ var errOldFraction = errors.New("fractions of seconds are kept in MariaDB's old 
 // rowsOf gives the row changes of a rows event that the parser decoded, one
 // after the other.
 func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change.Row) error) error {
-	if err := t.checkImages(e); err != nil {
-		return err
-	}
 	step := 1
 	if op == change.Update {
 		step = 2
@@ -99,19 +97,41 @@ func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change
 	return nil
 }
 
-// checkImages refuses images that leave columns out.
-func (t *logTable) checkImages(e *replication.RowsEvent) error {
-	if int(e.ColumnCount) != len(t.types) {
-		return fmt.Errorf("%s: rows of %d columns after a table map of %d", t, e.ColumnCount, len(t.types))
+// checkImages refuses a rows event whose images leave columns out. It must go
+// before the parser, which does not end on images without any column.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Rows__event.html
+func (t *logTable) checkImages(e *event, op change.Op) (err error) {
+	defer func() {
+		if recover() != nil { // a length beyond the end
+			err = fmt.Errorf("%s is malformed", e.kind)
+		}
+	}()
+	b := e.body[8:] // table, flags
+	switch e.kind {
+	case replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2,
+		replication.PARTIAL_UPDATE_ROWS_EVENT:
+		b = b[max(2, binary.LittleEndian.Uint16(b)):] // extra data, with its length
 	}
-	for _, bitmap := range [][]byte{e.ColumnBitmap1, e.ColumnBitmap2} {
-		for i := range len(bitmap) * 8 {
-			if i >= len(t.types) || bitmap[i/8]&(1<<(i%8)) != 0 {
-				continue
+	columns, _, n := gomysql.LengthEncodedInt(b)
+	if columns != uint64(len(t.types)) {
+		return fmt.Errorf("%s: rows of %d columns after a table map of %d", t, columns, len(t.types))
+	}
+	b = b[n:]
+	size := (len(t.types) + 7) / 8
+	bitmaps := [][]byte{b[:size]}
+	if op == change.Update {
+		bitmaps = append(bitmaps, b[size:2*size])
+	}
+	for _, bitmap := range bitmaps {
+		present := 0
+		for i := range t.types {
+			if bitmap[i/8]&(1<<(i%8)) != 0 {
+				present++
+			} else if t.definition == nil || !t.table.Columns[i].Generated {
+				present = -len(t.types)
 			}
-			if t.definition != nil && t.table.Columns[i].Generated {
-				continue
-			}
+		}
+		if present <= 0 {
 			return fmt.Errorf("%s: the log has rows without all their columns: a session wrote with binlog_row_image other than FULL", t)
 		}
 	}

@@ -191,24 +191,44 @@ var errMariaPos = errors.New("not of the form domain-server-sequence")
 // parseMariaPos reads 0-1-55,3-4-5.
 func parseMariaPos(text string) (mariaPos, error) {
 	var p mariaPos
+	err := eachMaria(text, func(g mariaGTID) error {
+		if _, twice := p.find(g.domain); twice {
+			return fmt.Errorf("GTID position %q names domain %d twice", text, g.domain)
+		}
+		p.set(g)
+		return nil
+	})
+	return p, err
+}
+
+// parseMariaState reads gtid_binlog_state: the last number of each server in
+// each domain.
+func parseMariaState(text string) (map[[2]uint32]uint64, error) {
+	state := map[[2]uint32]uint64{}
+	return state, eachMaria(text, func(g mariaGTID) error {
+		state[[2]uint32{g.domain, g.server}] = g.seq
+		return nil
+	})
+}
+
+func eachMaria(text string, fn func(mariaGTID) error) error {
 	if text == "" {
-		return p, nil
+		return nil
 	}
 	for item := range strings.SplitSeq(text, ",") {
 		f := strings.Split(strings.TrimSpace(item), "-")
 		if len(f) != 3 {
-			return nil, fmt.Errorf("GTID position %q: %q: %w", text, item, errMariaPos)
+			return fmt.Errorf("GTID position %q: %q: %w", text, item, errMariaPos)
 		}
 		domain, err1 := strconv.ParseUint(f[0], 10, 32)
 		server, err2 := strconv.ParseUint(f[1], 10, 32)
 		seq, err3 := strconv.ParseUint(f[2], 10, 64)
 		if err := cmp.Or(err1, err2, err3); err != nil {
-			return nil, fmt.Errorf("GTID position %q: %q: %w", text, item, errMariaPos)
+			return fmt.Errorf("GTID position %q: %q: %w", text, item, errMariaPos)
 		}
-		if _, twice := p.find(uint32(domain)); twice {
-			return nil, fmt.Errorf("GTID position %q names domain %d twice", text, domain)
+		if err := fn(mariaGTID{uint32(domain), uint32(server), seq}); err != nil {
+			return err
 		}
-		p.set(mariaGTID{uint32(domain), uint32(server), seq})
 	}
-	return p, nil
+	return nil
 }

@@ -101,7 +101,10 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 		at: p.cursor, seq: p.seq, clock: conflict.NewClock(p.version), seen: conflict.NewSeen(p.seen),
 		waiters: map[*waiter]bool{}, done: make(chan struct{}),
 	}
-	if r.dump, err = openDump(ctx, &r.cfg, &r.at); err != nil {
+	if err = checkReach(ctx, cfg.Tenant, &r.at); err == nil {
+		r.dump, err = openDump(ctx, &r.cfg, &r.at)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -267,8 +270,13 @@ func (r *Reader) rotate(e *event) error {
 	return nil
 }
 
-// parse has the library decode an event.
-func (r *Reader) parse(e *event) (replication.Event, error) {
+// parse has the library decode an event. It panics on a malformed one.
+func (r *Reader) parse(e *event) (out replication.Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, fmt.Errorf("%s is malformed: %v", e.kind, p)
+		}
+	}()
 	raw := e.raw[:headerSize+len(e.body)]
 	if e.kind == replication.FORMAT_DESCRIPTION_EVENT {
 		raw = e.raw

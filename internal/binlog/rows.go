@@ -86,6 +86,9 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 			return err
 		}
 	}
+	if err := t.checkImages(e, op); err != nil {
+		return err
+	}
 	parsed, err := r.parse(e)
 	if err != nil {
 		return fmt.Errorf("rows of %s: %w", t, err)
@@ -115,9 +118,6 @@ func (r *Reader) own(t *logTable, op change.Op, e *replication.RowsEvent) error 
 	}
 	if slices.Contains(t.types, gomysql.MYSQL_TYPE_DATETIME) {
 		return fmt.Errorf("%s: %w", t, errOldFraction)
-	}
-	if err := t.checkImages(e); err != nil {
-		return err
 	}
 	for i, row := range e.Rows {
 		if op == change.Delete || op == change.Update && i%2 == 0 {
