@@ -26,7 +26,11 @@ func (r *reader) tables(f field, p *Project) Tables {
 		r.onlyFor(f, p, MigrationScenario, PrimaryStandby)
 		tables.Where = map[Table]string{}
 		for _, entry := range r.perTable(f, p) {
-			tables.Where[entry.table], _ = r.text(entry.field)
+			condition, _ := r.text(entry.field)
+			if strings.ContainsRune(condition, ';') {
+				r.problem(entry.content(), "", "%s %s: a condition is one expression, without a semicolon", entry.path, entry.shown())
+			}
+			tables.Where[entry.table] = condition
 		}
 	}
 	return tables

@@ -43,6 +43,7 @@ type route struct {
 	applier *apply.Applier
 	reader  *binlog.Reader
 	queue   *link.Link
+	filter  *filter
 }
 
 func (p *Pair) attempt(ctx context.Context) error {
@@ -137,7 +138,7 @@ func (a *attempt) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, r := range a.routes {
 		g.Go(func() error { return ended("reader of "+r.link.From, r.queue.Run(ctx)) })
-		g.Go(func() error { return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.queue)) })
+		g.Go(func() error { return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.filter)) })
 		g.Go(func() error { return a.beat(ctx, r) })
 	}
 	a.set(a)
@@ -171,6 +172,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 		return err
 	}
 	r.queue = link.New(r.reader, p.Limits.Memory/8)
+	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }
 
@@ -260,7 +262,7 @@ func (a *attempt) close() error {
 			errs = append(errs, r.reader.Close())
 		}
 		if r.queue != nil {
-			errs = append(errs, r.queue.Close())
+			errs = append(errs, r.queue.Close(), r.filter.close())
 		}
 	}
 	for _, t := range a.sites {

@@ -189,7 +189,7 @@ func (s *Sites) Checker(ctx context.Context, barrier func(context.Context) error
 	}
 	pairs := make([]verify.Pair, len(tables))
 	for i, t := range tables {
-		pairs[i].A = t
+		pairs[i].A, pairs[i].WhereA = t, s.Project.Where(t.Database, t.Name)
 		d, n := s.Project.Target(t.Database, t.Name)
 		for _, o := range others {
 			if o.Database == d && o.Name == n {

@@ -89,7 +89,6 @@ func testUnsupported(t *testing.T, s *server) {
 		servers.MariaDB: {
 			"versioned":  {"the table is system versioned"},
 			"two_digits": {"column y: type year(2): values of two digits do not tell the century"},
-			"compressed": {"column t: type text compressed: its values are compressed in the log"},
 		},
 		servers.MySQL56: {},
 		servers.SeekDB: {

@@ -69,6 +69,7 @@ func TestServers(t *testing.T) {
 				{"catalogue", testCatalogue},
 				{"objects", testObjects},
 				{"session", testSession},
+				{"plain user", testPlainUser},
 				{"stored bytes", testStoredBytes},
 				{"classes", testClasses},
 				{"locks", testLocks},

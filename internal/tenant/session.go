@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,15 +46,33 @@ func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*
 	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&s.ID); err != nil {
 		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
 	}
-	for _, q := range t.settings(purpose, origin) {
-		if _, err := conn.ExecContext(ctx, q); err != nil {
-			return nil, errors.Join(fmt.Errorf("site %s: %s: %w", t.Site, q, err), s.Discard())
+	for _, q := range []string{strings.Join(t.settings(), "; "), t.marker(purpose, origin)} {
+		if _, err := conn.ExecContext(ctx, q); err != nil && Code(err) != noPrivilege {
+			return nil, errors.Join(fmt.Errorf("site %s: set up a session: %s: %w", t.Site, q, err), s.Discard())
 		}
 	}
 	return s, nil
 }
 
-func (t *Tenant) settings(purpose Purpose, origin uint32) []string {
+// noPrivilege is the error of a user who may not set pseudo_thread_id. The
+// checkpoint row is the mark that counts; the origin id is a second sign.
+const noPrivilege = 1227
+
+// marker is the statement that puts the origin id on a session; DO 0 where the
+// server has none.
+func (t *Tenant) marker(purpose Purpose, origin uint32) string {
+	id := strconv.FormatUint(uint64(origin), 10)
+	switch {
+	case purpose != Apply || origin == 0:
+	case t.Kind == OceanBase:
+		return "SET ob_org_cluster_id = " + id
+	case t.Kind == MySQL:
+		return "SET pseudo_thread_id = " + id
+	}
+	return "DO 0"
+}
+
+func (t *Tenant) settings() []string {
 	set := []string{
 		"SET autocommit = 1",
 		"SET NAMES utf8mb4",
@@ -70,15 +89,7 @@ func (t *Tenant) settings(purpose Purpose, origin uint32) []string {
 			"SET ob_query_timeout = 3600000000",
 			"SET ob_trx_timeout = 86400000000",
 			"SET ob_trx_lock_timeout = "+strconv.Itoa(int(lockWait.Microseconds())))
-		if purpose == Apply && origin != 0 {
-			set = append(set, "SET ob_org_cluster_id = "+strconv.FormatUint(uint64(origin), 10))
-		}
-	case MySQL:
-		set = append(set, "SET innodb_lock_wait_timeout = "+seconds, "SET net_write_timeout = 600")
-		if purpose == Apply && origin != 0 {
-			set = append(set, "SET pseudo_thread_id = "+strconv.FormatUint(uint64(origin), 10))
-		}
-	case MariaDB:
+	case MySQL, MariaDB:
 		set = append(set, "SET innodb_lock_wait_timeout = "+seconds, "SET net_write_timeout = 600")
 	}
 	return set

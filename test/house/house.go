@@ -41,6 +41,7 @@ var levels = map[string]int{
 	"internal/pair":    5,
 	"internal/project": 6,
 
+	"internal/demo":    7,
 	"internal/api":     7,
 	"internal/console": 7,
 
