@@ -86,13 +86,25 @@ func (a *Applier) Run(ctx context.Context, src Source) error {
 	for no := range a.cfg.Lanes {
 		g.Go(func() error {
 			l := newLane(a, no)
-			err := l.run(ctx)
-			return errors.Join(err, l.close())
+			defer l.close()
+			return l.run(ctx)
 		})
 	}
 	err := g.Wait()
+	for _, n := range a.window.order { // nobody else holds the window any more
+		if n.txn != nil {
+			a.note("close a spool", n.txn.Rows.Close())
+		}
+	}
 	a.window.close(fmt.Errorf("link %s has stopped: %w", a.cfg.Link, err))
 	return err
+}
+
+// note keeps an error in the log that changes nothing any more.
+func (a *Applier) note(what string, err error) {
+	if err != nil {
+		a.cfg.Log.Debug(what, "link", a.cfg.Link, "error", err)
+	}
 }
 
 // fetch pulls transactions into the window.

@@ -67,16 +67,14 @@ const killTimeout = 3 * time.Second
 
 // close ends the session. One that broke is ended at the server too, as far as
 // that can be reached, so that its locks do not outlive it.
-func (l *lane) close() error {
+func (l *lane) close() {
 	if l.session == nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	if err := l.cfg.Target.Kill(ctx, l.session.ID); err != nil {
-		l.cfg.Log.Debug("end a session", "site", l.cfg.Target.Site, "error", err)
-	}
-	return l.session.Close()
+	l.note("end a session", l.cfg.Target.Kill(ctx, l.session.ID))
+	l.note("close a session", l.session.Close())
 }
 
 // apply makes a group durable, whatever number of attempts that takes.
@@ -126,9 +124,7 @@ func (l *lane) account(group []*node) {
 		}
 		l.count.transactions.Add(1)
 		l.count.applied(n.txn, now)
-		if err := n.txn.Rows.Close(); err != nil {
-			l.cfg.Log.Warn("close a spool", "error", err)
-		}
+		l.note("close a spool", n.txn.Rows.Close())
 	}
 }
 

@@ -55,7 +55,10 @@ func (p *Pair) attempt(ctx context.Context) error {
 		err = a.run(ctx)
 	}
 	p.set(nil)
-	return errors.Join(err, a.close())
+	if cerr := a.close(); cerr != nil { // not joined: err alone says whether to try again
+		p.cfg.Log.Debug("close what an attempt had open", "error", cerr)
+	}
+	return err
 }
 
 // open connects and claims each link. The places where the logs are read from
