@@ -148,7 +148,7 @@ func TestParseType(t *testing.T) {
 		require.Equal(t, c.normal, got.Normal(), c.text)
 		require.Equal(t, c.labels, got.Labels, c.text)
 	}
-	for _, text := range []string{"vector(3)", "ARRAY(INT)", "year(2)", "text compressed", "roaringbitmap", ""} {
+	for _, text := range []string{"vector(3)", "ARRAY(INT)", "year(2)", "roaringbitmap", ""} {
 		var c change.Column
 		require.Error(t, ParseType(text, OceanBase).Fill(&c), text)
 		require.NotEqual(t, change.Null, c.Kind, text)
