@@ -173,6 +173,16 @@ func (p *plan) equal(a, b []change.Value) bool {
 	return true
 }
 
+// identical is equal in every bit and byte.
+func (p *plan) identical(a, b []change.Value) bool {
+	for _, i := range p.write {
+		if !a[i].Identical(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // sameKey reports whether two images have the same identity, byte for byte.
 func (p *plan) sameKey(a, b []change.Value) bool { return same(p.key, a, b) }
 

@@ -103,7 +103,7 @@ func (s *script) rows(p *plan, nets []*net) {
 		}
 	}
 	for _, n := range nets {
-		if n.current != nil && n.after != nil && !s.rewritten(n) && !p.equal(n.current, n.after) {
+		if n.current != nil && n.after != nil && !s.rewritten(n) && !p.identical(n.current, n.after) {
 			s.update(p, n)
 		}
 	}

@@ -172,7 +172,8 @@ func decode(c *change.Column, logType byte, v any) (change.Value, error) {
 			" binlog_row_value_options=PARTIAL_JSON", c.Name, d.Op)
 	}
 	out := change.Value{Kind: c.Kind}
-	ok, err := true, error(nil)
+	var ok bool
+	var err error
 	switch c.Kind {
 	case change.Int:
 		var i int64
@@ -187,7 +188,7 @@ func decode(c *change.Column, logType byte, v any) (change.Value, error) {
 	case change.Float32:
 		var f float32
 		f, ok = v.(float32)
-		out.Bits = uint64(math.Float32bits(f + 0)) // no negative zero: AppendSelect's sum has none either
+		out.Bits = uint64(math.Float32bits(f))
 	case change.Float64:
 		var f float64
 		f, ok = v.(float64)

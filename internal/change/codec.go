@@ -31,8 +31,8 @@ func (t *Table) AppendName(dst []byte) []byte {
 // (tenant.Session sets both), so that text arrives as it is stored.
 func (c *Column) AppendSelect(dst []byte) []byte {
 	switch c.Kind {
-	case Float32: // a FLOAT prints six digits, the sum prints all that it takes to read it back
-		return append(AppendIdent(append(dst, '('), c.Name), "+0e0)"...)
+	case Float32, Float64: // a FLOAT prints six digits, a DOUBLE(M,D) D of them; the product prints all, and the sign of zero
+		return append(AppendIdent(append(dst, '('), c.Name), "*1e0)"...)
 	case Enum, Set, Bit:
 		return append(AppendIdent(append(dst, "CAST("...), c.Name), " AS UNSIGNED)"...)
 	case Fixed:

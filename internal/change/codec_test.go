@@ -111,7 +111,14 @@ func TestEqual(t *testing.T) {
 	require.False(t, change.OfInt(1).Equal(change.OfUint(1)), "kinds differ")
 	require.False(t, change.OfText([]byte("a")).Equal(change.OfText([]byte("A"))))
 	require.False(t, change.OfText([]byte("a")).Equal(change.OfText([]byte("a "))))
-	require.False(t, change.OfFloat64(0).Equal(change.OfFloat64(math.Copysign(0, -1))), "byte for byte")
+	for _, zeros := range [][2]change.Value{
+		{change.OfFloat64(0), change.OfFloat64(math.Copysign(0, -1))}, {change.OfFloat32(0), change.OfFloat32(float32(math.Copysign(0, -1)))},
+	} {
+		require.True(t, zeros[0].Equal(zeros[1]), "MariaDB makes a minus zero zero")
+		require.False(t, zeros[0].Identical(zeros[1]))
+	}
+	require.False(t, change.OfFloat64(0).Equal(change.OfFloat64(5e-324)))
+	require.False(t, change.OfFloat32(0).Equal(change.OfFloat32(1e-45)))
 	raw := []byte("ab")
 	v := change.OfText(raw)
 	kept := v.Clone()

@@ -52,15 +52,24 @@ func (v Value) Clone() Value {
 func (v Value) Size() int { return 40 + len(v.Bytes) }
 
 // Equal reports whether a and b are the same value of one column, byte for
-// byte: collations play no part. JSON is compared by meaning.
+// byte: collations play no part. JSON is compared by meaning, and zero is equal
+// to minus zero, which MariaDB does not keep.
 func (v Value) Equal(o Value) bool {
-	if v.Kind != o.Kind {
+	switch {
+	case v.Kind != o.Kind:
 		return false
-	}
-	if v.Kind == JSON {
+	case v.Kind == JSON:
 		return equalJSON(v.Bytes, o.Bytes)
+	case v.Kind == Float32 && uint32(v.Bits|o.Bits)<<1 == 0, v.Kind == Float64 && (v.Bits|o.Bits)<<1 == 0:
+		return true
 	}
-	return v.Bits == o.Bits && bytes.Equal(v.Bytes, o.Bytes)
+	return v.Identical(o)
+}
+
+// Identical reports whether a and b are held by the same bits and bytes: what
+// is Equal and not Identical is still worth writing.
+func (v Value) Identical(o Value) bool {
+	return v.Kind == o.Kind && v.Bits == o.Bits && bytes.Equal(v.Bytes, o.Bytes)
 }
 
 // OfInt makes an Int.
