@@ -35,11 +35,16 @@ const (
 // and login; from the dump command on the connection is ours.
 func openDump(ctx context.Context, cfg *Config, at *cursor) (*dump, error) {
 	var raw net.Conn
+	stop := func() bool { return true }
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		var err error
 		raw, err = (&net.Dialer{Timeout: dialLimit}).DialContext(ctx, network, address)
+		if err == nil {
+			stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
+		}
 		return raw, err
 	}
+	defer func() { stop() }()
 	address, t := cfg.address(), cfg.Tenant.Config
 	c, err := client.ConnectWithDialer(ctx, "tcp", address, t.User, t.Password, "", dial, func(c *client.Conn) error {
 		c.ReadTimeout, c.WriteTimeout = dialLimit, dialLimit
@@ -55,8 +60,6 @@ func openDump(ctx context.Context, cfg *Config, at *cursor) (*dump, error) {
 	if err != nil {
 		return nil, fromClient("log in to the change stream", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	defer stop()
 	d := &dump{raw: raw, silence: silenceLimit}
 	if err := d.subscribe(c, cfg, at); err != nil {
 		return nil, errors.Join(err, raw.Close())

@@ -330,7 +330,7 @@ func TestPositionLost(t *testing.T) {
 // TestSilence stops a server without closing its connections.
 func TestSilence(t *testing.T) {
 	s := newSite(t, servers.MariaDB)
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
 	silent := make(chan struct{})
@@ -360,7 +360,7 @@ func forward(l net.Listener, to string, silent chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	server, err := net.Dial("tcp", to) //nolint:noctx // a test's own
+	server, err := net.Dial("tcp", to)
 	if err != nil {
 		return errors.Join(err, client.Close())
 	}

@@ -10,7 +10,7 @@ import (
 
 // reachLimit is how long a server may need to own up to a transaction that it
 // has sent already: it counts one as executed a moment after its dump has it.
-const reachLimit = 3 * time.Second
+const reachLimit = 2 * time.Second
 
 // checkReach makes sure that the server has the transactions before c. One that
 // lost the end of its log, or was set up anew, would give our numbers to other

@@ -135,7 +135,7 @@ func (r *Reader) Close() error {
 // called again; any other error ends the reader.
 func (r *Reader) Next(ctx context.Context) (*change.Txn, error) {
 	if err := r.failure(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.group.close())
 	}
 	stop := context.AfterFunc(ctx, r.dump.interrupt)
 	defer stop()
