@@ -79,8 +79,10 @@ func (p *position) endMySQL(ctx context.Context, t *tenant.Tenant) error {
 // statement only by its new name.
 func masterStatus(ctx context.Context, t *tenant.Tenant) (file string, offset uint64, set string, err error) {
 	rows, err := t.DB().QueryContext(ctx, "SHOW MASTER STATUS")
-	if tenant.Code(err) == 1064 {
+	if syntax := tenant.Code(err) == 1064; syntax && t.Kind == tenant.MySQL {
 		rows, err = t.DB().QueryContext(ctx, "SHOW BINARY LOG STATUS")
+	} else if syntax { // an OceanBase tenant without the service before it
+		err = fmt.Errorf("%w: %w", errNoLog, err)
 	}
 	if err != nil {
 		return "", 0, "", err
