@@ -52,6 +52,7 @@ func (mariadb) trim(data string) error {
 
 func (mariadb) command(program string, at place) *exec.Cmd {
 	args := append(commonFlags(at),
+		"--tmpdir="+at.dir, // a server that starts removes the temporary tables it finds there, another's too
 		fmt.Sprintf("--gtid-domain-id=%d", at.opt.ServerID),
 		"--gtid-strict-mode=1",
 		"--log-slave-updates=1",
