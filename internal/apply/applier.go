@@ -47,6 +47,7 @@ type Applier struct {
 	store  *checkpoint.Store
 	state  checkpoint.State
 	window *window
+	locals locals
 	count  counters
 
 	mu    sync.Mutex
@@ -146,7 +147,7 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 		if err != nil {
 			return fmt.Errorf("transaction %s: %w", txn.ID, err)
 		}
-		inCopy := a.window.inCopy(p)
+		inCopy := a.window.inCopy(p.name)
 		for _, image := range [][]change.Value{p.image(row.Before), p.image(row.After)} {
 			if image == nil {
 				continue

@@ -105,7 +105,10 @@ func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
 	if err := a.window.pushChunk(ctx, n, p); err != nil {
 		return err
 	}
-	return a.window.waitDone(ctx, n)
+	if err := a.window.waitDone(ctx, n); err != nil {
+		return err
+	}
+	return n.err
 }
 
 // Copying says that rows of the target table may still come by chunks: until
@@ -121,14 +124,23 @@ func (a *Applier) Copying(database, table string) {
 // Copied says that all chunks of the target table are written.
 func (a *Applier) Copied(database, table string) {
 	t := change.Table{Database: database, Name: table}
+	name := string(t.AppendName(nil))
 	a.window.mu.Lock()
-	defer a.window.mu.Unlock()
-	delete(a.window.copies, string(t.AppendName(nil)))
+	delete(a.window.copies, name)
+	a.window.mu.Unlock()
+	a.locals.forget(name)
 }
 
-// inCopy reports whether the plan's table is being copied.
-func (w *window) inCopy(p *plan) bool {
+// inCopy reports whether a table, named as plans name it, is being copied.
+func (w *window) inCopy(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.copies[p.name] != nil
+	return w.copies[name] != nil
+}
+
+// copying reports whether any table is being copied.
+func (w *window) copying() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.copies) > 0
 }

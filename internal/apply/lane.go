@@ -94,7 +94,12 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if _, rerr := l.session.Exec(ctx, "ROLLBACK"); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		again := class == tenant.Retry || class == tenant.Schema && attempt == 0 ||
+		if errors.Is(err, change.ErrReread) { // a chunk's, and its reader's to mend
+			group[0].err = err
+			l.window.finish(group)
+			return nil
+		}
+		again := class == tenant.Retry || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
 			class == tenant.Duplicate && attempt <= carefulAt
 		if !again {
 			return err

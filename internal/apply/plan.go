@@ -207,10 +207,12 @@ func (p *plan) movesUnique(a, b []change.Value) bool {
 }
 
 // rowKey is the identity of an image as a map key.
-func (p *plan) rowKey(image []change.Value) string {
+func (p *plan) rowKey(image []change.Value) string { return imageKey(p.key, image) }
+
+func imageKey(key []int, image []change.Value) string {
 	var buf [64]byte
 	b := buf[:0]
-	for _, i := range p.key {
+	for _, i := range key {
 		b = change.AppendImage(b, image[i:i+1])
 	}
 	return string(b)

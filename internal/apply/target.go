@@ -118,42 +118,78 @@ func (t *target) decide(n *net) error {
 	switch {
 	case n.plan.equal(n.before, n.current):
 		return nil
-	case n.current == nil && t.window.inCopy(n.plan):
+	case n.current == nil && t.window.inCopy(n.plan.name):
 		return nil
 	}
 	return &Mismatch{Table: n.plan.target, Key: n.plan.formatKey(n.image()), Op: n.last, Txn: n.txn, Expected: n.before, Found: n.current}
 }
 
-// copy writes a chunk: what is not there yet.
+// copy writes a chunk: what is not there yet, and was not taken away by the
+// target's application.
 func (t *target) copy(ctx context.Context, c *change.Chunk) error {
 	p, err := t.plan(ctx, c.Table)
 	if err != nil {
 		return err
 	}
+	n, err := t.fill(ctx, p, c)
+	if err != nil {
+		c.Written = -1
+		return fmt.Errorf("copy of %s: %w", p.target, err)
+	}
+	c.Written = n
+	return nil
+}
+
+func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written int, err error) {
 	t.tail = append(t.tail, c.Note)
+	if t.tried(c) { // what stood in the way may be told by now
+		if err := t.locals.wait(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if c.Rows, err = t.locals.keep(p, c); err != nil {
+		return 0, err
+	}
 	rows := c.Rows
 	if t.careful || t.tried(c) {
 		if rows, err = t.absent(ctx, p, c.Rows); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	s := &script{target: t, ctx: ctx}
 	if len(t.head) > 0 {
 		if err := t.session.Each(ctx, string(t.head), func(_ int, row []driver.Value) error { return t.fenced(row) }); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	s.statement(nil, string(t.mark))
 	for _, image := range rows {
 		s.insert(p, image, nil)
 	}
-	s.commit()
-	if err := s.send(); err != nil {
-		c.Written = -1
-		return fmt.Errorf("copy of %s: %w", p.target, err)
+	if t.locals.end != nil && len(rows) > 0 {
+		if err := t.undisturbed(s, p, c); err != nil {
+			return 0, err
+		}
 	}
-	c.Written = len(rows)
-	return nil
+	s.commit()
+	return len(rows), s.send()
+}
+
+// undisturbed writes what the script holds, and then finds out whether the
+// target's application had taken one of the rows away before. From here on it
+// cannot: the rows are locked.
+func (t *target) undisturbed(s *script, p *plan, c *change.Chunk) error {
+	if err := s.send(); err != nil {
+		return err
+	}
+	if err := t.locals.wait(s.ctx); err != nil {
+		return err
+	}
+	kept, err := t.locals.keep(p, c)
+	if err == nil && len(kept) < len(c.Rows) {
+		err = errOvertaken
+	}
+	return err
 }
 
 // tried reports whether the chunk was tried before: then some row may be there.

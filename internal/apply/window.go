@@ -20,6 +20,7 @@ type node struct {
 	blockers []*node // not done when the node came in, and sharing a key with it
 	taken    bool
 	done     bool
+	err      error   // of a chunk that is done without being written
 	touch    []touch // rows of tables that are being copied
 }
 
