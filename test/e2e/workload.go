@@ -1,0 +1,213 @@
+package e2e
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sync/errgroup"
+
+	"duplex/test/tenant"
+)
+
+// A Workload writes both sites at once.
+type Workload struct {
+	Seed    uint64
+	Span    int           // keys of a table's key space; half of them are rows before the copy
+	Writers int           // a site
+	Pause   time.Duration // at most, between two transactions of a writer
+
+	mu      sync.Mutex
+	history map[Key]Entry
+	running []func() error
+}
+
+// A Key names a writer's transaction.
+type Key struct{ Side, Writer, N int }
+
+// An Entry is what a committed transaction says of itself in table ledger.
+type Entry struct {
+	Counter int // the counter that it raised
+	Added   int // by how much
+	Batch   int // how many rows of table batch are its own
+}
+
+// History is all that was committed. It is for the time after Stop.
+func (w *Workload) History() map[Key]Entry { return maps.Clone(w.history) }
+
+// Counters is what the history says about the counters of both sides.
+func (w *Workload) Counters() map[int]int {
+	sums := map[int]int{}
+	for _, e := range w.history {
+		sums[e.Counter] += e.Added
+	}
+	return sums
+}
+
+// Start begins to write a site: side 0 is the one with the rows before the
+// copy.
+func (w *Workload) Start(side int, s *tenant.Server) error {
+	db, err := openSite(s, side)
+	if err != nil {
+		return err
+	}
+	// Generated values begin beyond the keys that the copy brings.
+	if _, err := db.ExecContext(context.Background(), "INSERT INTO item VALUES (?, NULL, 'first', 0)", 10*w.Span+side+1); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	stop := make(chan struct{})
+	var g errgroup.Group
+	for no := range w.Writers {
+		writer := &writer{
+			Workload: w, side: side, no: no, db: db, stop: stop, done: map[Key]Entry{},
+			rng: rand.New(rand.NewPCG(w.Seed, uint64(side*1000+no))),
+		}
+		g.Go(writer.run)
+	}
+	w.running = append(w.running, func() error {
+		close(stop)
+		return errors.Join(g.Wait(), db.Close())
+	})
+	return nil
+}
+
+// Stop ends all writers, each after its transaction.
+func (w *Workload) Stop() error {
+	var errs []error
+	for _, stop := range w.running {
+		errs = append(errs, stop())
+	}
+	w.running = nil
+	return errors.Join(errs...)
+}
+
+// openSite opens a pool whose sessions give auto-increment values of the side
+// alone.
+func openSite(s *tenant.Server, side int) (*sql.DB, error) {
+	c, err := mysql.ParseDSN(s.DSN(Database))
+	if err != nil {
+		return nil, err
+	}
+	c.InterpolateParams = true
+	c.Logger = &mysql.NopLogger{}
+	c.Params = map[string]string{"auto_increment_increment": "2", "auto_increment_offset": fmt.Sprint(side + 1)}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// A writer is one application session.
+type writer struct {
+	*Workload
+	side, no int
+	n        int
+	db       *sql.DB
+	rng      *rand.Rand
+	stop     chan struct{}
+	done     map[Key]Entry
+}
+
+// patience is how long a writer goes on trying a site that is down.
+const patience = 2 * time.Minute
+
+func (w *writer) run() error {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.history == nil {
+			w.history = map[Key]Entry{}
+		}
+		maps.Copy(w.history, w.done)
+	}()
+	var down time.Time
+	for {
+		pause := time.Duration(w.rng.Int64N(int64(w.Pause) + 1))
+		err := w.transaction(context.Background())
+		switch {
+		case err == nil:
+			down = time.Time{}
+		case code(err) == 1213 || code(err) == 1205: // a deadlock, a lock that took too long
+		case !lost(err):
+			return fmt.Errorf("writer %d of side %d: %w", w.no, w.side, err)
+		case down.IsZero():
+			down = time.Now()
+		case time.Since(down) > patience:
+			return fmt.Errorf("writer %d of side %d: %w", w.no, w.side, err)
+		default:
+			pause = 50 * time.Millisecond
+		}
+		select {
+		case <-w.stop:
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// transaction runs one transaction and notes in the history how it ended. One
+// that failed is not tried again: the next one is a new one.
+func (w *writer) transaction(ctx context.Context) error {
+	w.n++
+	k := Key{w.side, w.no, w.n}
+	tx, err := w.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	t := &txn{writer: w, ctx: ctx, tx: tx, key: k}
+	t.work()
+	if t.err != nil || w.rng.IntN(12) == 0 {
+		rerr := tx.Rollback()
+		if t.err != nil {
+			return t.err
+		}
+		return rerr
+	}
+	err = tx.Commit()
+	if err != nil {
+		var there bool
+		if there, err = w.resolve(ctx, k); err != nil || !there {
+			return err
+		}
+	}
+	w.done[k] = t.entry
+	return nil
+}
+
+// resolve finds out whether a transaction whose commit was not answered is
+// there. A site that was killed has decided it before it answers again.
+func (w *writer) resolve(ctx context.Context, k Key) (bool, error) {
+	began := time.Now()
+	for {
+		var n int
+		err := w.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger WHERE side = ? AND writer = ? AND n = ?", k.Side, k.Writer, k.N).Scan(&n)
+		if err == nil || !lost(err) || time.Since(began) > patience {
+			return n > 0, err
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+func code(err error) uint16 {
+	if m, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return m.Number
+	}
+	return 0
+}
+
+// lost reports whether err says that the server went away: what did not come
+// from a server, and the words of one that goes down.
+func lost(err error) bool {
+	switch code(err) {
+	case 0, 1053, 1077, 1927, 1317, 1040, 1047:
+		return true
+	}
+	return false
+}
