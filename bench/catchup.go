@@ -121,7 +121,7 @@ func (b *stretch) once(ctx context.Context, run func(t *server) (sample, error))
 }
 
 func (b *stretch) duplex(ctx context.Context, target *server, name string) (sample, error) {
-	return measure(b.txns, b.source, target, func(s *sample) error {
+	return measure(ctx, b.txns, b.source, target, func(s *sample) error {
 		return b.runDuplex(ctx, s, b.source, target, name)
 	})
 }

@@ -72,6 +72,7 @@ type sample struct {
 	PeakRSS    int64              `json:"peak_rss_bytes,omitempty"` // of the competitor's own process
 	Others     float64            `json:"other_cores"`              // cores that foreign processes kept busy meanwhile
 	Parts      map[string]float64 `json:"parts_seconds,omitempty"`
+	Target     map[string]float64 `json:"target,omitempty"` // what the target counted, by the names of SHOW STATUS
 }
 
 // cpu is processor time, in seconds: of the competitor's own processes and of

@@ -63,7 +63,7 @@ func (c *carriage) competitor(name string, work func(ctx context.Context, s *sam
 		if err != nil {
 			return sample{}, err
 		}
-		s, err := measure(c.rows, c.source, target, func(s *sample) error { return work(ctx, s, target, no) })
+		s, err := measure(ctx, c.rows, c.source, target, func(s *sample) error { return work(ctx, s, target, no) })
 		if err != nil {
 			return s, err
 		}

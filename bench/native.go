@@ -35,7 +35,7 @@ func (b *stretch) native(ctx context.Context, target *server, threads int) (samp
 			return sample{}, fmt.Errorf("%s: %w", q, err)
 		}
 	}
-	return measure(b.txns, b.source, target, func(*sample) error {
+	return measure(ctx, b.txns, b.source, target, func(*sample) error {
 		if _, err := conn.ExecContext(ctx, begin[len(begin)-1]); err != nil {
 			return err
 		}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -111,6 +113,34 @@ func (r *result) print(out io.Writer) {
 	}
 	_ = w.Flush() // as above
 	r.printParts(out)
+	r.printTarget(out)
+}
+
+// printTarget says how the target was written: each counter for 1,000 units.
+func (r *result) printTarget(out io.Writer) {
+	names := map[string]bool{}
+	for _, s := range r.Samples {
+		for name, n := range s.Target {
+			names[name] = names[name] || n != 0
+		}
+	}
+	fmt.Fprintf(out, "\nthe target's counters for 1,000 %ss, medians\n", r.Unit)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, c := range r.Competitors {
+		fmt.Fprintf(w, "\t%s", c)
+	}
+	fmt.Fprintln(w, "\t")
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !names[name] {
+			continue
+		}
+		fmt.Fprint(w, name)
+		for _, c := range r.Competitors {
+			fmt.Fprintf(w, "\t%.1f", column(r.of(c), func(s *sample) float64 { return s.Target[name] / s.Units * 1000 }).Median)
+		}
+		fmt.Fprintln(w, "\t")
+	}
+	_ = w.Flush() // what cannot be printed is in the file
 }
 
 // printParts says where the time of a run went, where that is known.

@@ -138,8 +138,8 @@ func (s *server) text(ctx context.Context, query string) (string, error) {
 
 // measure takes the time and the servers' processor time of work, which gives
 // what its own processes used.
-func measure(units int, source, target *server, work func(s *sample) error) (sample, error) {
-	s := sample{Units: float64(units)}
+func measure(ctx context.Context, units int, source, target *server, work func(s *sample) error) (s sample, err error) {
+	s.Units = float64(units)
 	pids := []int{source.PID(), target.PID(), os.Getpid()}
 	used := func() (out [3]float64, err error) {
 		for i, pid := range pids {
@@ -150,6 +150,10 @@ func measure(units int, source, target *server, work func(s *sample) error) (sam
 		return out, nil
 	}
 	before, err := used()
+	if err != nil {
+		return s, err
+	}
+	counted, err := target.status(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -164,7 +168,34 @@ func measure(units int, source, target *server, work func(s *sample) error) (sam
 	}
 	s.CPU.Source, s.CPU.Target = after[0]-before[0], after[1]-before[1]
 	s.Others = max(0, busyTime()-busy-s.CPU.sum()-(after[2]-before[2])) / s.Seconds
-	return s, nil
+	s.Target, err = target.status(ctx)
+	for name := range s.Target {
+		s.Target[name] -= counted[name]
+	}
+	return s, err
+}
+
+// counters say how a target was written: statements by their kind, commits,
+// bytes that came in, and waits for locks (their time in ms).
+const counters = "'Com_select','Com_insert','Com_update','Com_delete','Com_commit','Com_rollback','Bytes_received'," +
+	"'Innodb_row_lock_waits','Innodb_row_lock_time','Innodb_deadlocks'"
+
+func (s *server) status(ctx context.Context) (map[string]float64, error) {
+	rows, err := s.db.QueryContext(ctx, "SHOW GLOBAL STATUS WHERE Variable_name IN ("+counters+")")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]float64{}
+	for rows.Next() {
+		var name string
+		var value float64
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, err
+		}
+		out[name] = value
+	}
+	return out, rows.Err()
 }
 
 // equal fails unless both servers hold the same rows: a competitor that lost
