@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
@@ -151,7 +152,12 @@ func oneLine(err error) string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, "; ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) { // from data: a terminal would obey it
+			return '·'
+		}
+		return r
+	}, strings.Join(lines, "; "))
 }
 
 // interrupted gives errInterrupted where ctx ended by ^C, else err.

@@ -49,6 +49,7 @@ func bar(done, total uint64) string {
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░"}))
-	_ = b.Set64(int64(done)) // it writes to nowhere
+	_ = b.RenderBlank() // both write to nowhere
+	_ = b.Set64(int64(done))
 	return strings.TrimSpace(b.String())
 }

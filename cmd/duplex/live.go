@@ -102,16 +102,15 @@ func (l *live) paint(lines []string, above []byte) {
 
 // cut shortens a line to a number of columns; colours take none.
 func cut(line string, columns int) string {
-	if uniseg.StringWidth(line) <= columns {
+	if printed(line) <= columns {
 		return line
 	}
 	var b strings.Builder
 	state, coloured := -1, false
 	for len(line) > 0 {
-		if strings.HasPrefix(line, "\x1b[") {
-			end := strings.IndexByte(line, 'm') + 1
-			b.WriteString(line[:end])
-			line, state, coloured = line[end:], -1, true
+		if n := colour(line); n > 0 {
+			b.WriteString(line[:n])
+			line, state, coloured = line[n:], -1, true
 			continue
 		}
 		var cluster string
@@ -126,4 +125,30 @@ func cut(line string, columns int) string {
 		b.WriteString("\x1b[0m")
 	}
 	return b.String()
+}
+
+// colour gives the length of the colour that a text begins with, or 0.
+func colour(text string) int {
+	if !strings.HasPrefix(text, "\x1b[") {
+		return 0
+	}
+	return strings.IndexByte(text, 'm') + 1
+}
+
+// printed is how many columns a text takes.
+func printed(text string) int {
+	width := 0
+	for len(text) > 0 {
+		if n := colour(text); n > 0 {
+			text = text[n:]
+			continue
+		}
+		next := strings.IndexByte(text[1:], '\x1b') + 1
+		if next == 0 {
+			next = len(text)
+		}
+		width += uniseg.StringWidth(text[:next])
+		text = text[next:]
+	}
+	return width
 }

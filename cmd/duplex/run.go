@@ -63,11 +63,25 @@ func (a *app) run(ctx context.Context, file string, until project.Until, skip bo
 
 // mustPass runs the precheck and shows only what somebody should know.
 func (a *app) mustPass(ctx context.Context, p *config.Project) error {
-	lines := a.printer(a.err, p)
+	block := newLive(a.err)
+	out := a.err
+	if block != nil {
+		out = block
+		defer block.clear()
+	}
+	lines, done := a.printer(out, p), 0
+	checking := func() {
+		if block != nil {
+			block.show([]string{fmt.Sprintf("%s  checking, %d results", p.Name, done)})
+		}
+	}
+	checking()
 	results, err := a.precheck(ctx, p, func(r precheck.Result) {
 		if r.Status != precheck.Pass {
 			_ = lines.Result(r) // what cannot be printed is in the exit code
 		}
+		done++
+		checking()
 	})
 	if err == nil && !precheck.Passed(results) {
 		err = notPassed(results)

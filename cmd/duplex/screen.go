@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rivo/uniseg"
-
 	"duplex/internal/demo"
 	"duplex/internal/pair"
 )
@@ -33,6 +31,7 @@ type screen struct {
 	rows    [2]rate
 	applied [2]rate // transactions that came from the other side
 	lines   int
+	links   []pair.LinkStatus // as they were last
 }
 
 func newScreen(a *app, s *stage) *screen {
@@ -60,6 +59,10 @@ func (c *screen) close() {
 // show paints or writes one state.
 func (c *screen) show(s demo.State) {
 	now := time.Now()
+	if s.Stage == demo.Compared { // the project has ended
+		s.Project.Pair.Links = c.links
+	}
+	c.links = s.Project.Pair.Links
 	for i := range s.Sites {
 		c.written[i].add(now, s.Sites[i].Transactions)
 		c.rows[i].add(now, s.Sites[i].Rows)
@@ -123,17 +126,6 @@ func between(left, right string) string {
 	return left + strings.Repeat(" ", max(columns-printed(left)-printed(right), 1)) + right
 }
 
-// printed is how many columns a text takes.
-func printed(text string) int {
-	for {
-		from := strings.Index(text, "\x1b[")
-		if from < 0 {
-			return uniseg.StringWidth(text)
-		}
-		text = text[:from] + text[from+strings.IndexByte(text[from:], 'm')+1:]
-	}
-}
-
 func (c *screen) writes(_ demo.State, i int) string {
 	return fmt.Sprintf("%5s tx/s  %6s rows/s", number(c.written[i].perSecond()), number(c.rows[i].perSecond()))
 }
@@ -176,7 +168,7 @@ func (c *screen) copied(s demo.State) string {
 		return cell("phase", c.paint(yellow, "trying again: "+oneLine(p.Error)))
 	case p.Phase == pair.Full:
 		return cell("copy", fmt.Sprintf("%s  %s of about %s rows", bar(p.Copy.Rows, p.Copy.RowsTotal), number(p.Copy.Rows), number(p.Copy.RowsTotal)))
-	case s.Stage == demo.Comparing && s.Project.Verify != nil:
+	case (s.Stage == demo.Comparing || s.Stage == demo.Compared) && s.Project.Verify != nil:
 		return cell("verify", verifying(*s.Project.Verify))
 	case p.Phase == pair.Incremental:
 		return cell("phase", fmt.Sprintf("incremental; %s rows were copied while both sides wrote", number(p.Copy.Rows)))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"text/tabwriter"
 
 	"duplex/internal/demo"
 	"duplex/internal/verify"
@@ -46,13 +47,12 @@ func (c *screen) verdict(v *demo.Verdict) error {
 	a := c.app
 	a.printf("\n")
 	links := linksOf(v.Pair)
-	for i, s := range v.Sites {
+	for _, s := range v.Sites {
 		a.printf("%-9s wrote %s transactions, %s rows\n", s.Name, number(s.Transactions), number(s.Rows))
 		for _, l := range links {
 			if l.To == s.Name {
-				other := v.Sites[1-i]
-				a.printf("%9s applied %s of %s's, heartbeats and copied rows included: %s rows, %s echoed\n",
-					"", number(l.Transactions), other.Name, number(l.Rows), number(l.Echo))
+				a.printf("%9s applied %s transactions, %s rows (copy included), %s echoed\n",
+					"", number(l.Transactions), number(l.Rows), number(l.Echo))
 			}
 		}
 		if s.Arrival.Samples > 0 {
@@ -63,7 +63,7 @@ func (c *screen) verdict(v *demo.Verdict) error {
 		a.printf("moments   %d compared while both sides were written, %d differed\n", e.Checks, e.Different)
 	}
 	a.printf("\n")
-	if err := v.Report.Print(a.out); err != nil {
+	if err := c.compared(v.Report); err != nil {
 		return err
 	}
 	text := c.paint(green, "EQUAL")
@@ -75,4 +75,18 @@ func (c *screen) verdict(v *demo.Verdict) error {
 	}
 	_, err := fmt.Fprintf(a.out, "\nverdict: %s\n", text)
 	return err
+}
+
+// compared prints what the comparison of every row found: a narrow table where
+// there is nothing to tell but that all is equal.
+func (c *screen) compared(r *verify.Report) error {
+	if !r.Equal {
+		return r.Print(c.app.out)
+	}
+	t := tabwriter.NewWriter(c.app.out, 10, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%-18s\trows\tequal\tdifferent\t\n", "table")
+	for _, one := range r.Tables {
+		fmt.Fprintf(t, "%-18s\t%s\t%s\t%s\t\n", one.Table, number(one.Rows), number(one.Equal), number(one.Rows-one.Equal))
+	}
+	return t.Flush()
 }

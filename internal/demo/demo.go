@@ -46,6 +46,7 @@ const (
 	Working   Stage = "both sides are written"
 	Stopping  Stage = "waiting until each side has what the other has"
 	Comparing Stage = "comparing every row"
+	Compared  Stage = "every row compared"
 )
 
 // State is the demo as it is now. Counters only grow.
@@ -158,8 +159,7 @@ func (d *demo) open(ctx context.Context, stop <-chan struct{}) error {
 	select {
 	case <-stop:
 		end()
-		<-done
-		return ErrEarly
+		return errors.Join(ErrEarly, quiet(ctx, <-done))
 	case err := <-done:
 		if err == nil {
 			d.enter(Working, rows)
@@ -206,6 +206,7 @@ func (d *demo) judge(ctx context.Context) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.enter(Compared, 0)
 	s := d.state()
 	v.Report, v.Equality, v.Sites, v.Took = report, s.Equality, s.Sites, time.Since(s.Began)
 	v.Equal = report.Equal && v.Equality.Different == 0
@@ -246,6 +247,7 @@ func (d *demo) show(ctx context.Context) {
 		d.cfg.Show(d.state())
 		select {
 		case <-ctx.Done():
+			d.cfg.Show(d.state())
 			return
 		case <-tick.C:
 		}
