@@ -206,6 +206,7 @@ func (c *catalogue) tables(ctx context.Context, database, name string, match Mat
 	out := make([]*schema.Table, 0, len(byName))
 	for _, table := range byName {
 		sortKeys(table)
+		table.Unsupported = append(table.Unsupported, unorderedKey(table)...)
 		out = append(out, table)
 	}
 	slices.SortFunc(out, func(a, b *schema.Table) int { return strings.Compare(a.Name, b.Name) })

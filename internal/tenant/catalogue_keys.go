@@ -3,10 +3,12 @@ package tenant
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"duplex/internal/change"
 	"duplex/internal/schema"
 )
 
@@ -36,6 +38,22 @@ func (c *catalogue) readKeys(ctx context.Context, database, name string, tables 
 		k.Parts = append(k.Parts, part)
 		return nil
 	})
+}
+
+// unorderedKey refuses an identity by which rows can be neither found nor read
+// in order: servers compare the 64th label of a SET as a sign.
+func unorderedKey(t *schema.Table) (problems []string) {
+	key := t.Identity()
+	if key == nil {
+		return nil
+	}
+	for _, p := range key.Parts {
+		c := &t.Columns[t.Column(p.Column)]
+		if c.Kind == change.Set && len(schema.ParseType(c.Type, t.Dialect).Labels) == 64 {
+			problems = append(problems, fmt.Sprintf("key column %s: servers do not compare a SET of 64 labels in the order of its index", c.Name))
+		}
+	}
+	return problems
 }
 
 // newKey makes a key, without its parts, of a row of readKeys.

@@ -23,3 +23,4 @@ create table counter_key (a int not null, n int not null auto_increment, b int, 
 create table key_comment (id int primary key, b varchar(30), key kc (b) comment 'key '' comment', key kb (b(3)));
 create table shapes (id int primary key, g geometry, p point not null, l linestring, po polygon, mp multipoint, ml multilinestring, mpo multipolygon, gc geometrycollection);
 create table words (id int primary key, b text, t varchar(100), fulltext key f1 (b,t), fulltext key f2 (t), key plain (t));
+create table wide_set_key (s set('l0','l1','l2','l3','l4','l5','l6','l7','l8','l9','l10','l11','l12','l13','l14','l15','l16','l17','l18','l19','l20','l21','l22','l23','l24','l25','l26','l27','l28','l29','l30','l31','l32','l33','l34','l35','l36','l37','l38','l39','l40','l41','l42','l43','l44','l45','l46','l47','l48','l49','l50','l51','l52','l53','l54','l55','l56','l57','l58','l59','l60','l61','l62','l63') primary key);
