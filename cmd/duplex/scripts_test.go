@@ -1,7 +1,3 @@
-//go:build scripts
-
-// The tag goes once go.sum has what testscript imports.
-
 package main
 
 import (

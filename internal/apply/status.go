@@ -21,17 +21,21 @@ type counters struct {
 	since time.Time // source commit time of what was applied last
 }
 
-// applied notes that txn is in the target since now.
+// applied notes that txn is in the target since now. A commit time in whole
+// seconds says nothing about lag: from such a log only the heartbeats count,
+// which hold their own time.
 func (c *counters) applied(txn *change.Txn, now time.Time) {
 	at := txn.Committed
-	if txn.Beat != nil { // the heartbeat's own time is finer than many a log's
+	if txn.Beat != nil {
 		at = txn.Beat.Time()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lags[c.n%lagSamples] = now.Sub(at)
-	c.n++
 	c.since = txn.Committed
+	if txn.Beat != nil || at.Nanosecond() != 0 {
+		c.lags[c.n%lagSamples] = now.Sub(at)
+		c.n++
+	}
 }
 
 // Status is what an applier has done since it was made.
@@ -46,7 +50,7 @@ type Status struct {
 	Groups       uint64 // target transactions
 	Held         int64  // bytes of transactions waiting or being applied
 	Committed    time.Time
-	Lag          time.Duration // of the transaction applied last, source commit to target commit, by the two sites' clocks
+	Lag          time.Duration // source commit to target commit, by the source's clock and ours; of whole-second logs the heartbeats'
 	LagP99       time.Duration
 }
 

@@ -61,6 +61,12 @@ type Beat struct {
 	At    uint64 // PackDatetime, UTC by the site's clock
 }
 
+// Time is when the heartbeat was written, by the site's clock.
+func (b *Beat) Time() time.Time {
+	y, mo, d, h, mi, s, us := UnpackDatetime(b.At)
+	return time.Date(y, time.Month(mo), d, h, mi, s, us*1000, time.UTC)
+}
+
 // A Txn is one local transaction as the log holds it, whole. It carries rows
 // or a DDL statement or a heartbeat.
 type Txn struct {

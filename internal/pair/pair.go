@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"duplex/internal/config"
+	"duplex/internal/copy"
 	"duplex/internal/tenant"
 )
 
@@ -57,6 +58,7 @@ type Pair struct {
 	lastErr error
 	retries int
 	links   map[config.Link]totals // of the attempts before the current one
+	copied  copy.Progress          // the same
 }
 
 // New makes a Pair.
@@ -121,7 +123,7 @@ func (p *Pair) set(a *attempt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a == nil && p.current != nil {
-		p.current.addTotals(p.links)
+		p.keep(p.current)
 	}
 	p.current = a
 	close(p.changed)

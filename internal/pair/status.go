@@ -10,8 +10,12 @@ import (
 	"duplex/internal/link"
 )
 
-// totals are the counts of attempts that are over.
-type totals struct{ transactions, rows, bytes uint64 }
+// totals are the counts of attempts that are over, and what the last of them
+// showed at its end.
+type totals struct {
+	transactions, rows, bytes, echo uint64
+	last                            LinkStatus
+}
 
 // LinkStatus is one direction as it is now.
 type LinkStatus struct {
@@ -32,39 +36,48 @@ type Status struct {
 	Retries int           // attempts that a broken connection ended
 	Error   error         // of the last one; nil once the links are steady again
 	Copy    copy.Progress // zero before the copy, and where there was nothing to copy
-	Links   []LinkStatus  // none while no attempt has the tenants open
+	Links   []LinkStatus  // none before the first attempt has the tenants open
 }
 
-// Status may be called from any goroutine.
+// Status may be called from any goroutine. Between attempts, and after Run, the
+// links are as the last attempt left them.
 func (p *Pair) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Status{Phase: p.phase, Since: p.since, Retries: p.retries, Error: p.lastErr}
-	a := p.current
-	if a == nil {
+	s := Status{Phase: p.phase, Since: p.since, Retries: p.retries, Error: p.lastErr, Copy: p.copied}
+	if a := p.current; a != nil {
+		if a.copier != nil {
+			s.Copy = a.copier.Progress()
+		}
+		for _, r := range a.routes {
+			s.Links = append(s.Links, r.status(p.links[r.link]))
+		}
 		return s
 	}
-	if a.copier != nil {
-		s.Copy = a.copier.Progress()
-	}
-	for _, r := range a.routes {
-		t := p.links[r.link]
-		l := LinkStatus{Link: r.link, Apply: r.applier.Status(), Queue: r.queue.Status(), Reader: r.reader.State()}
-		l.Transactions = t.transactions + l.Apply.Transactions
-		l.Rows, l.Bytes = t.rows+l.Apply.Rows, t.bytes+l.Apply.Bytes
-		l.Echo = l.Reader.Unmarked
-		s.Links = append(s.Links, l)
+	for _, l := range p.cfg.Project.Links() {
+		if t, ok := p.links[l]; ok {
+			s.Links = append(s.Links, t.last)
+		}
 	}
 	return s
 }
 
-// addTotals keeps the counts of an attempt that is over. The pair is locked.
-func (a *attempt) addTotals(links map[config.Link]totals) {
+// status adds what the route has done to what earlier attempts did.
+func (r *route) status(t totals) LinkStatus {
+	l := LinkStatus{Link: r.link, Apply: r.applier.Status(), Queue: r.queue.Status(), Reader: r.reader.State()}
+	l.Transactions = t.transactions + l.Apply.Transactions
+	l.Rows, l.Bytes = t.rows+l.Apply.Rows, t.bytes+l.Apply.Bytes
+	l.Echo = t.echo + l.Reader.Unmarked
+	return l
+}
+
+// keep takes over the counts of an attempt that is over. The pair is locked.
+func (p *Pair) keep(a *attempt) {
+	if a.copier != nil {
+		p.copied = a.copier.Progress()
+	}
 	for _, r := range a.routes {
-		s, t := r.applier.Status(), links[r.link]
-		t.transactions += s.Transactions
-		t.rows += s.Rows
-		t.bytes += s.Bytes
-		links[r.link] = t
+		l := r.status(p.links[r.link])
+		p.links[r.link] = totals{l.Transactions, l.Rows, l.Bytes, l.Echo, l}
 	}
 }

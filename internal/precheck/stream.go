@@ -14,8 +14,8 @@ import (
 	"duplex/internal/tenant"
 )
 
-// stream opens the change stream at its end and waits until the server says
-// that it has no more.
+// stream opens the change stream at its end and waits until something comes: a
+// transaction, or the server's word that it has no more.
 func stream(ctx context.Context, r *run, s *site) error {
 	if !s.logs() {
 		if s.source {
@@ -32,7 +32,7 @@ func stream(ctx context.Context, r *run, s *site) error {
 	}
 	defer func() { _ = reader.Close() }()
 	const step = 100 * time.Millisecond
-	for reader.State().Idle.IsZero() {
+	for st := reader.State(); st.Idle.IsZero() && st.Committed.IsZero(); st = reader.State() {
 		if ctx.Err() != nil {
 			r.fail(s, "", "look at the server's log and at what is between here and there", "the change stream at %s was opened, but not even a heartbeat came within %s", s.Changes, r.Wait)
 			return nil

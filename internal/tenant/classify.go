@@ -43,7 +43,11 @@ func Classify(err error) Class {
 	if code := Code(err); code != 0 {
 		return classifyCode(code)
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
+	// Not net.Error: every errno is one, that of a full disk too.
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return Reconnect
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return Reconnect
 	}
 	for _, e := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
