@@ -24,6 +24,7 @@ type comparison struct {
 	suspects []*suspect
 	hopeless bool               // most of what differed did so for good: it is not read again any more
 	again    [2]*tenant.Session // that read suspects again; nil until they are needed
+	twice    map[string]bool    // keys of differences whose rows may lie in a range of either side
 }
 
 // A suspect is a row that was not the same on both sides when it was read.
@@ -33,6 +34,7 @@ type suspect struct {
 	seen  [2]state
 	size  int // of the larger image
 	calm  int // how often in a row it was found as before
+	alone int // the side that alone had the row in its range, 1 or 2; 0: both had it
 }
 
 // A state is a row on one side, as it was seen. The zero state is no row.
@@ -147,6 +149,12 @@ func (t *comparison) suspect(ctx context.Context, key string, a, b []change.Valu
 	}
 	n := &suspect{key: key, value: t.sides[0].keyValues(image), seen: [2]state{stateOf(a), stateOf(b)}}
 	n.size = max(sizeOf(a), sizeOf(b))
+	switch {
+	case b == nil:
+		n.alone = 1
+	case a == nil:
+		n.alone = 2
+	}
 	t.suspects = append(t.suspects, n)
 	if len(t.suspects) < suspectsHeld {
 		return nil

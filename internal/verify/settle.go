@@ -104,10 +104,11 @@ func (t *comparison) reread(ctx context.Context, batch []*suspect) (open []*susp
 	return open, nil
 }
 
-// decide judges one suspect by what it is now.
+// decide judges one suspect by what it is now. A row that the two servers
+// sort into different ranges is a suspect twice and counts once.
 func (t *comparison) decide(n *suspect, a, b []change.Value) bool {
 	if same(a, b) {
-		if a != nil {
+		if a != nil && n.alone != 2 {
 			t.equal(1)
 		}
 		return true
@@ -119,6 +120,12 @@ func (t *comparison) decide(n *suspect, a, b []change.Value) bool {
 	}
 	if n.calm++; n.calm < calmEnough {
 		return false
+	}
+	if n.alone > 0 && a != nil && b != nil {
+		if t.twice[n.key] {
+			return true
+		}
+		t.twice[n.key] = true
 	}
 	t.differs(a, b)
 	return true

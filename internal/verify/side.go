@@ -192,12 +192,17 @@ func (s *side) oneOf(keys [][]change.Value) string {
 	return string(b)
 }
 
-// keyOf is the key of an image as a map key, byte for byte.
+// keyOf is the key of an image as a map key: the same for values that are
+// Equal.
 func (s *side) keyOf(image []change.Value) string {
 	var buf [64]byte
 	b := buf[:0]
 	for _, i := range s.key {
-		b = change.AppendImage(b, image[i:i+1])
+		v := image[i]
+		if v.Equal(change.Value{Kind: v.Kind}) {
+			v.Bits = 0 // of minus zero
+		}
+		b = change.AppendImage(b, []change.Value{v})
 	}
 	return string(b)
 }
