@@ -92,8 +92,8 @@ func parseEdge(columns []change.Column, text string) (*edge, error) {
 }
 
 func parseJSON(c *change.Column, part []byte) (change.Value, error) {
-	switch {
-	case part[0] == '{':
+	switch part[0] {
+	case '{':
 		var o opaque
 		if err := json.Unmarshal(part, &o); err != nil {
 			return change.Value{}, err
@@ -102,7 +102,7 @@ func parseJSON(c *change.Column, part []byte) (change.Value, error) {
 			return change.Value{}, fmt.Errorf("column %s holds no bytes", c.Name)
 		}
 		return change.Value{Kind: c.Kind, Bytes: o.Base64}, nil
-	case part[0] == '"':
+	case '"':
 		var s string
 		if err := json.Unmarshal(part, &s); err != nil {
 			return change.Value{}, err

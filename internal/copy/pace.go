@@ -35,7 +35,7 @@ func (p *pace) wait(ctx context.Context, rows int, bytes int64) error {
 	}
 	p.next = at.Add(cost)
 	p.mu.Unlock()
-	if at == now {
+	if !at.After(now) {
 		return nil
 	}
 	timer := time.NewTimer(at.Sub(now))

@@ -25,8 +25,9 @@ type ranges struct {
 	table  *change.Table
 	key    []change.Column // of the identity
 	down   []bool          // key columns in descending order
-	head   string          // SELECT … FROM …
-	names  string          // the key's columns
+	all    string          // SELECT of all columns
+	names  string          // SELECT of the key's columns
+	from   string          // FROM the table, by its identity
 	up     string          // ORDER BY in the order of the index
 	back   string          // against it
 	where  string
@@ -55,25 +56,21 @@ func newRanges(t *change.Table, key *schema.Key, kind tenant.Kind, where string,
 		up = append(append(up, name...), asc...)
 		back = append(append(back, name...), desc...)
 	}
-	r.names, r.up, r.back = string(names), string(up), string(back)
+	r.names, r.up, r.back = "SELECT "+string(names), string(up), string(back)
+	all := []byte("SELECT ")
+	for i := range t.Columns {
+		if i > 0 {
+			all = append(all, ", "...)
+		}
+		all = t.Columns[i].AppendSelect(all)
+	}
+	r.all = string(all)
 	from := t.AppendName([]byte(" FROM "))
 	if kind != tenant.OceanBase || key.Kind != schema.Primary { // there the table is its primary key
 		from = append(change.AppendIdent(append(from, " FORCE INDEX ("...), key.Name), ')')
 	}
-	r.head = string(from)
+	r.from = string(from)
 	return r
-}
-
-// selected is the list of all columns.
-func (r *ranges) selected() string {
-	var b []byte
-	for i := range r.table.Columns {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = r.table.Columns[i].AppendSelect(b)
-	}
-	return string(b)
 }
 
 // appendWhere appends the condition for (from, to].
@@ -126,7 +123,7 @@ func (r *ranges) appendTerm(dst []byte, i int, operator string, e *edge) []byte 
 
 // top gives the highest key of the whole table, nil if it has no row.
 func (r *ranges) top(ctx context.Context, s *tenant.Session) (*edge, error) {
-	query := "SELECT " + r.names + r.head + " ORDER BY " + r.back + " LIMIT 1"
+	query := r.names + r.from + " ORDER BY " + r.back + " LIMIT 1"
 	var key []change.Value
 	err := s.Each(ctx, query, func(_ int, row []driver.Value) error {
 		for i := range r.key {
@@ -161,8 +158,8 @@ var errFull = errors.New("page is full")
 // read gives the first rows of (from, to], as many as fit the budget.
 func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge) (*page, error) {
 	limit := r.limit.Load()
-	query := append([]byte("SELECT "+r.selected()), r.head...)
-	query = append(append(r.appendWhere(query, from, to), " ORDER BY "...), r.up...)
+	query := r.appendWhere([]byte(r.all+r.from), from, to)
+	query = append(append(query, " ORDER BY "...), r.up...)
 	query = strconv.AppendInt(append(query, " LIMIT "...), limit, 10)
 	p := &page{}
 	a := &arena{}
