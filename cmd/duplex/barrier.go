@@ -21,7 +21,7 @@ func (a *app) barrierCommand() *cobra.Command {
 		Use:   "barrier FILE",
 		Short: "Wait until each side has applied all that the other had committed",
 		Long: "Waits until each side has applied all that the other had committed when it was called.\n\n" +
-			"--token prints a token for each link. Where SELECT MIN(low) FROM duplex.checkpoint WHERE\n" +
+			"--token prints a token for each link. Where SELECT MAX(low) FROM duplex.checkpoint WHERE\n" +
 			"link = '...' is above its seq, all that was committed before is there.",
 		Args: oneFile,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ var ddl = []string{
 
 	"CREATE TABLE IF NOT EXISTS `duplex`.`copy_chunk` (" +
 		"`project` varchar(64) NOT NULL, `table_name` varchar(130) NOT NULL, `chunk` int NOT NULL, " +
-		"`low_key` mediumtext NULL, `high_key` mediumtext NULL, `rows_read` bigint unsigned NOT NULL, `rows_written` bigint unsigned NOT NULL, " +
+		"`low_key` mediumtext NULL, `high_key` mediumtext NULL, `rows` bigint unsigned NOT NULL, " +
 		"`bytes` bigint unsigned NOT NULL, `state` varchar(16) NOT NULL, `changed_at` datetime(6) NOT NULL, " +
 		"PRIMARY KEY (`project`, `table_name`, `chunk`)) " + charset,
 

@@ -20,13 +20,12 @@ const (
 // appendNote appends the statement that writes a chunk's row.
 func appendNote(dst []byte, project, table string, s *span, state string) []byte {
 	dst = append(dst, "REPLACE INTO `duplex`.`copy_chunk` (`project`, `table_name`, `chunk`, `low_key`, `high_key`, "+
-		"`rows_read`, `rows_written`, `bytes`, `state`, `changed_at`) VALUES ("...)
+		"`rows`, `bytes`, `state`, `changed_at`) VALUES ("...)
 	dst = change.AppendString(dst, project)
 	dst = change.AppendString(append(dst, ", "...), table)
 	dst = strconv.AppendInt(append(dst, ", "...), int64(s.number), 10)
 	dst = appendEdge(append(dst, ", "...), s.low)
 	dst = appendEdge(append(dst, ", "...), s.high)
-	dst = strconv.AppendUint(append(dst, ", "...), s.rows, 10)
 	dst = strconv.AppendUint(append(dst, ", "...), s.rows, 10)
 	dst = strconv.AppendUint(append(dst, ", "...), s.bytes, 10)
 	dst = change.AppendString(append(dst, ", "...), state)
@@ -65,7 +64,7 @@ type saved struct {
 // do not exist yet.
 func load(ctx context.Context, t *tenant.Tenant, project string) (map[string]*record, error) {
 	out := map[string]*record{}
-	rows, err := t.DB().QueryContext(ctx, "SELECT `table_name`, `chunk`, `low_key`, `high_key`, `rows_read`, `bytes`, `state` "+
+	rows, err := t.DB().QueryContext(ctx, "SELECT `table_name`, `chunk`, `low_key`, `high_key`, `rows`, `bytes`, `state` "+
 		"FROM `duplex`.`copy_chunk` WHERE `project` = ? ORDER BY `table_name`, `chunk`", project)
 	if err != nil {
 		if code := tenant.Code(err); code == 1049 || code == 1146 {

@@ -225,13 +225,19 @@ func (a *attempt) beat(ctx context.Context, r *route) error {
 	}
 }
 
-// Mark is at the end of the source's log and says where that is.
+// Mark is at the end of the source's log and says where that is. Whatever
+// stands before that place is visible to a read that begins after Mark.
 func (r *route) Mark(ctx context.Context) (change.Watermark, error) {
 	count, err := checkpoint.Beat(ctx, r.from)
 	if err != nil {
 		return change.Watermark{}, err
 	}
 	s, err := r.reader.WaitBeat(ctx, count)
+	if err == nil && s.Beat > count {
+		// The place is behind somebody else's later heartbeat, which is in the log
+		// and perhaps not visible yet. The next one waits for its row.
+		_, err = checkpoint.Beat(ctx, r.from)
+	}
 	return change.Watermark{Seq: s.Seq, Version: s.Version, Seen: s.Seen}, err
 }
 
@@ -257,7 +263,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 		a.enter(Full)
 		l := a.cfg.Project.Limits
 		c, err := copy.New(copy.Config{
-			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: todo,
+			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: a.copyTables(tables),
 			Writer: a.routes[0].applier, Watermarks: a.routes[0], Workers: l.Workers,
 			RowsPerSecond: l.RowsPerSecond, BytesPerSecond: l.BytesPerSecond, Log: a.cfg.Log,
 		})
