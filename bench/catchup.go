@@ -67,8 +67,13 @@ func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
 	out := []competitor{
 		native("native", 0),
 		{ours, func(ctx context.Context, no int) (sample, error) {
-			return b.once(ctx, func(t *server) (sample, error) { return b.duplex(ctx, t, fmt.Sprintf("%s-%d", w.name, no)) })
+			return b.once(ctx, func(t *server) (sample, error) { return b.duplex(ctx, t, r.program, fmt.Sprintf("%s-%d", w.name, no)) })
 		}},
+	}
+	if r.other != "" {
+		out = append(out, competitor{otherBuild, func(ctx context.Context, _ int) (sample, error) {
+			return b.once(ctx, func(t *server) (sample, error) { return b.duplex(ctx, t, r.other, "") })
+		}})
 	}
 	if r.kind == string(tenant.MariaDB) { // MySQL 5.6 is parallel across databases only
 		out = append(out, native("native, 4 threads", 4))
@@ -120,8 +125,8 @@ func (b *stretch) once(ctx context.Context, run func(t *server) (sample, error))
 	return s, b.end(target)
 }
 
-func (b *stretch) duplex(ctx context.Context, target *server, name string) (sample, error) {
+func (b *stretch) duplex(ctx context.Context, target *server, program, name string) (sample, error) {
 	return measure(ctx, b.txns, b.source, target, func(s *sample) error {
-		return b.runDuplex(ctx, s, b.source, target, name)
+		return b.runBuild(ctx, program, s, b.source, target, name)
 	})
 }

@@ -24,8 +24,9 @@ type competitor struct {
 	run func(ctx context.Context, no int) (sample, error)
 }
 
-// ours begins the name of the competitor that the others are compared with.
-const ours = "duplex"
+// ours is the competitor that is compared with the others; another build of it
+// is one of them.
+const ours, otherBuild = "duplex", "other build"
 
 // hold opens a contest and lets the competitors take turns; every other run
 // goes through them backwards, so that what warms up or wears off helps none.

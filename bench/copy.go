@@ -42,13 +42,19 @@ func openCopy(ctx context.Context, r *rig) ([]competitor, error) {
 		return nil, err
 	}
 	c := &carriage{rig: r, source: source}
-	return []competitor{
+	out := []competitor{
 		c.competitor("mydumper + myloader", c.mydumper),
 		c.competitor(ours, func(ctx context.Context, s *sample, t *server, no int) error {
 			return r.runDuplex(ctx, s, source, t, fmt.Sprintf("copy-%d", no))
 		}),
 		c.competitor("mariadb-dump | mariadb", c.dump),
-	}, nil
+	}
+	if r.other != "" {
+		out = append(out, c.competitor(otherBuild, func(ctx context.Context, s *sample, t *server, _ int) error {
+			return r.runBuild(ctx, r.other, s, source, t, "")
+		}))
+	}
+	return out, nil
 }
 
 // A carriage brings the rows of a source to one empty server after the other.

@@ -28,6 +28,7 @@ type options struct {
 	work    []string
 	json    string
 	profile string
+	other   string
 	dir     string
 	keep    bool
 }
@@ -74,6 +75,7 @@ func command() *cobra.Command {
 	f.StringSliceVar(&o.work, "work", []string{"update", "oltp"}, "backlogs of catchup: "+workNames())
 	f.StringVar(&o.json, "json", "", "file for the result as JSON, - is standard output; otherwise below bench/results")
 	f.StringVar(&o.profile, "profile", "", "folder for CPU and allocation profiles of duplex")
+	f.StringVar(&o.other, "other", "", "another build of duplex, to be measured beside this one")
 	f.StringVar(&o.dir, "dir", "", "folder for the servers' data; otherwise a temporary one")
 	f.BoolVar(&o.keep, "keep", false, "keep the servers' data")
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -19,11 +19,15 @@ var partOrder = []string{"connecting", "schema", "full", "indexes", "incremental
 // runDuplex runs the program from its start until it has caught up. Profiles
 // are written under name; none if that is empty.
 func (r *rig) runDuplex(ctx context.Context, s *sample, source, target *server, name string) error {
+	return r.runBuild(ctx, r.program, s, source, target, name)
+}
+
+func (r *rig) runBuild(ctx context.Context, program string, s *sample, source, target *server, name string) error {
 	file, err := r.project(source, target)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, r.program, "run", file, "--until", "caught-up", "--skip-check", "--log-level", "info", "--json")
+	cmd := exec.CommandContext(ctx, program, "run", file, "--until", "caught-up", "--skip-check", "--log-level", "info", "--json")
 	cmd.Env = os.Environ()
 	if r.profile != "" && name != "" {
 		if err := os.MkdirAll(r.profile, 0o755); err != nil {

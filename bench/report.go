@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -69,21 +68,20 @@ func column(samples []sample, f func(s *sample) float64) spread {
 	return spreadOf(values)
 }
 
-// compare sets each of ours beside each of the others, within each run.
+// compare sets us beside each of the others, within each run.
 func (r *result) compare() {
-	for _, a := range r.Competitors {
-		for _, b := range r.Competitors {
-			if !strings.HasPrefix(a, ours) || strings.HasPrefix(b, ours) {
-				continue
-			}
-			us, them := r.of(a), r.of(b)
-			var rate, cost []float64
-			for i := range us {
-				rate = append(rate, us[i].rate()/them[i].rate())
-				cost = append(cost, them[i].cost()/us[i].cost())
-			}
-			r.Ratios = append(r.Ratios, ratio{Of: a, To: b, Rate: spreadOf(rate), CPU: spreadOf(cost)})
+	us := r.of(ours)
+	for _, name := range r.Competitors {
+		if name == ours {
+			continue
 		}
+		them := r.of(name)
+		var rate, cost []float64
+		for i := range us {
+			rate = append(rate, us[i].rate()/them[i].rate())
+			cost = append(cost, them[i].cost()/us[i].cost())
+		}
+		r.Ratios = append(r.Ratios, ratio{Of: ours, To: name, Rate: spreadOf(rate), CPU: spreadOf(cost)})
 	}
 }
 
