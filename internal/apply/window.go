@@ -78,18 +78,19 @@ func (w *window) close(err error) {
 
 // wait blocks until ready says so. The window is locked, before and after.
 func (w *window) wait(ctx context.Context, ready func() bool) error {
-	stop := context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.change.Broadcast()
-	})
-	defer stop()
-	for !ready() {
+	for asleep := false; !ready(); asleep = true {
 		if w.err != nil {
 			return w.err
 		}
 		if err := context.Cause(ctx); err != nil {
 			return err
+		}
+		if !asleep { // not before it has to: this costs more than the rest of a push
+			defer context.AfterFunc(ctx, func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.change.Broadcast()
+			})()
 		}
 		w.change.Wait()
 	}

@@ -88,16 +88,17 @@ func (l *Link) put(ctx context.Context, txn *change.Txn) error {
 
 // Next gives the oldest transaction of the queue; it waits for one.
 func (l *Link) Next(ctx context.Context) (*change.Txn, error) {
-	stop := context.AfterFunc(ctx, l.broadcast)
-	defer stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.queue) == 0 {
+	for asleep := false; len(l.queue) == 0; asleep = true {
 		if l.err != nil {
 			return nil, l.err
 		}
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
+		}
+		if !asleep { // not before it has to: a backlog comes without any waiting
+			defer context.AfterFunc(ctx, l.broadcast)()
 		}
 		l.wake.Wait()
 	}
