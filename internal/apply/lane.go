@@ -32,6 +32,7 @@ type lane struct {
 	session *tenant.Session
 	applied []change.Range // what this lane's row says it did above the low watermark
 	writes  uint64
+	buffer  []byte // of the statements last sent
 }
 
 func newLane(a *Applier, no int) *lane {

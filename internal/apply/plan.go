@@ -27,9 +27,9 @@ type plan struct {
 	copying  bool    // rows that are not there yet may still come by a chunk
 	auto     bool    // has an AUTO_INCREMENT column
 	name     string  // `db`.`table`
-	dataCols string  // columns for INSERT
+	insert   string  // INSERT INTO … VALUES
 	selected string  // expressions for SELECT, of all target columns
-	onDup    string  // the ON DUPLICATE KEY UPDATE clause
+	onDup    string  // ON DUPLICATE KEY UPDATE …
 }
 
 // An index is a set of columns whose values order transactions: a unique key,
@@ -142,7 +142,9 @@ func (p *plan) texts() {
 		dup = change.AppendIdent(dup, p.target.Columns[i].Name)
 		dup = append(change.AppendIdent(append(dup, "=VALUES("...), p.target.Columns[i].Name), ')')
 	}
-	p.selected, p.dataCols, p.onDup = string(sel), string(cols), string(dup)
+	p.selected = string(sel)
+	p.insert = "INSERT INTO " + p.name + " (" + string(cols) + ") VALUES "
+	p.onDup = " ON DUPLICATE KEY UPDATE " + string(dup)
 }
 
 // image brings a source image into the target's column order. A column that

@@ -26,6 +26,11 @@ type script struct {
 	since int    // where it began
 }
 
+// newScript begins one in the memory that the lane's last one had.
+func (t *target) newScript(ctx context.Context) *script {
+	return &script{target: t, ctx: ctx, text: t.buffer[:0]}
+}
+
 // statement adds a statement of its own. of is the row it is about, for errors.
 func (s *script) statement(of *net, text string) {
 	if text == "" {
@@ -90,6 +95,9 @@ func (s *script) send() error {
 	}
 	_, err := s.session.ExecAll(s.ctx, string(s.text))
 	s.text = s.text[:0]
+	if cap(s.text) <= scriptBytes {
+		s.buffer = s.text
+	}
 	return err
 }
 
@@ -135,13 +143,11 @@ func (s *script) update(p *plan, n *net) {
 		s.statement(n, string(p.appendUpdate(nil, n)))
 		return
 	}
-	s.join(n, "INSERT INTO "+p.name+" ("+p.dataCols+") VALUES ", " ON DUPLICATE KEY UPDATE "+p.onDup,
-		func(dst []byte) []byte { return p.appendRow(dst, n.after) })
+	s.join(n, p.insert, p.onDup, func(dst []byte) []byte { return p.appendRow(dst, n.after) })
 }
 
 func (s *script) insert(p *plan, image []change.Value, n *net) {
-	s.join(n, "INSERT INTO "+p.name+" ("+p.dataCols+") VALUES ", "",
-		func(dst []byte) []byte { return p.appendRow(dst, image) })
+	s.join(n, p.insert, "", func(dst []byte) []byte { return p.appendRow(dst, image) })
 }
 
 // extra reports whether the target has columns that the source lacks.

@@ -37,7 +37,7 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 			return err
 		}
 	}
-	s := &script{target: t, ctx: ctx}
+	s := t.newScript(ctx)
 	s.statement(nil, string(t.mark))
 	t.mark = nil
 	for _, p := range b.plans {
@@ -156,7 +156,7 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 			return 0, err
 		}
 	}
-	s := &script{target: t, ctx: ctx}
+	s := t.newScript(ctx)
 	if len(t.head) > 0 {
 		if err := t.session.Each(ctx, string(t.head), func(_ int, row []driver.Value) error { return t.fenced(row) }); err != nil {
 			return 0, err
