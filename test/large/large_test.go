@@ -1,0 +1,225 @@
+package large_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/config"
+	"duplex/internal/project"
+	servers "duplex/test/tenant"
+)
+
+// most is what the program may take at its peak, whatever passes through it.
+const most = 600 << 20
+
+// fullEnv asks for the full size, see make large. What make test does without
+// it is the same in small: a transaction that is several times the memory that
+// one may take before it goes to disk.
+const fullEnv = "DUPLEX_LARGE"
+
+// A size is how large the transactions are.
+type size struct {
+	blobs int // rows of 1 MiB
+	rows  int
+}
+
+func sizeOf() size {
+	if os.Getenv(fullEnv) != "" {
+		return size{blobs: 1024, rows: 2_000_000}
+	}
+	return size{blobs: 128, rows: 300_000}
+}
+
+// TestLargeTransactions sends a transaction of 1 GiB, one of 2 million rows and
+// those that undo them from one tenant to the other.
+func TestLargeTransactions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+	n := sizeOf()
+	a, b := newSide(t, "a"), newSide(t, "b")
+	a.exec(t, "CREATE DATABASE big",
+		"CREATE TABLE big.blobs (id int PRIMARY KEY, b longblob NOT NULL)",
+		"CREATE TABLE big.many (id int PRIMARY KEY, v varchar(40) NOT NULL, n int NOT NULL)",
+		"INSERT INTO big.many VALUES (0, 'there before', 0)")
+	p := start(t, a, b)
+	p.settle(t)
+	p.report(t, "idle")
+
+	p.pass(t, fmt.Sprintf("%d MiB inserted", n.blobs), "big.blobs", "id > 0", n.blobs,
+		fmt.Sprintf("INSERT INTO big.blobs SELECT seq, REPEAT(RANDOM_BYTES(1024), 1024) FROM big.seq_1_to_%d", n.blobs))
+	p.pass(t, fmt.Sprintf("%d rows inserted", n.rows), "big.many", "n = 0 AND id > 0", n.rows,
+		fmt.Sprintf("INSERT INTO big.many SELECT seq, CONCAT('row number ', seq), 0 FROM big.seq_1_to_%d", n.rows))
+	p.pass(t, fmt.Sprintf("%d rows updated", n.rows), "big.many", "n = 1 AND id > 0", n.rows,
+		"UPDATE big.many SET n = n + 1 WHERE id > 0")
+	p.pass(t, fmt.Sprintf("%d MiB deleted", n.blobs), "big.blobs", "id < 0", 0, "DELETE FROM big.blobs")
+	require.Equal(t, a.checksum(t, "big.many"), b.checksum(t, "big.many"))
+}
+
+// pass runs a statement on a, waits until it is on b, and watches there
+// meanwhile: the first, middle and last row that match are seen all or none.
+func (p *program) pass(t *testing.T, what, table, match string, rows int, statement string) {
+	t.Helper()
+	watched, stop := context.WithCancel(t.Context())
+	type sight struct{ seen, partly int }
+	done := make(chan sight, 1)
+	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s AND id IN (1, %d, %d)", table, match, rows/2+1, max(rows, 3))
+	db := p.b.DB(t)
+	go func() {
+		var s sight
+		for watched.Err() == nil {
+			var n int
+			if err := db.QueryRowContext(watched, query).Scan(&n); err == nil {
+				s.seen++
+				if n != 0 && n != 3 {
+					s.partly++
+				}
+			}
+			select {
+			case <-watched.Done():
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		done <- s
+	}()
+	began := time.Now()
+	p.a.exec(t, statement)
+	written := time.Since(began)
+	p.settle(t)
+	passed := time.Since(began) - written
+	stop()
+	s := <-done
+	require.Zero(t, s.partly, "a part of the transaction was seen")
+	require.Positive(t, s.seen)
+	var n int
+	require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM "+table+" WHERE "+match).Scan(&n))
+	require.Equal(t, rows, n)
+	p.report(t, fmt.Sprintf("%s: %v to write, %v to pass after that, looked at %d times", what,
+		written.Round(time.Millisecond), passed.Round(time.Millisecond), s.seen))
+}
+
+// A side is one tenant.
+type side struct {
+	name string
+	*servers.Server
+	db *sql.DB
+}
+
+func newSide(t *testing.T, name string) *side {
+	s := &side{name: name, Server: servers.For(t, servers.MariaDB, servers.WithPool(512, 1024),
+		servers.WithFlags("--innodb-doublewrite=0", "--skip-innodb-buffer-pool-dump-at-shutdown"))}
+	s.db = s.DB(t)
+	return s
+}
+
+func (s *side) exec(t *testing.T, queries ...string) {
+	t.Helper()
+	for _, q := range queries {
+		_, err := s.db.ExecContext(t.Context(), q)
+		require.NoError(t, err, q)
+	}
+}
+
+func (s *side) checksum(t *testing.T, table string) string {
+	t.Helper()
+	var name, sum string
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "CHECKSUM TABLE "+table).Scan(&name, &sum))
+	return sum
+}
+
+// A program is duplex, run as users run it.
+type program struct {
+	a, b  *side
+	cmd   *exec.Cmd
+	sites *project.Sites
+	done  chan struct{} // closed when it has ended
+}
+
+const file = `name: large
+scenario: active-active
+sites:
+  a: {address: "%s", user: %s, password: %s}
+  b: {address: "%s", user: %s, password: %s}
+source: a
+tables:
+  include: ["big.*"]
+`
+
+func start(t *testing.T, a, b *side) *program {
+	t.Helper()
+	folder := t.TempDir()
+	bin := filepath.Join(folder, "duplex")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "duplex/cmd/duplex").CombinedOutput()
+	require.NoError(t, err, string(out))
+	text := fmt.Sprintf(file, a.Addr(), a.User(), a.Password(), b.Addr(), b.User(), b.Password())
+	path := filepath.Join(folder, "large.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	cfg, err := config.Load(path)
+	require.NoError(t, err)
+
+	p := &program{a: a, b: b, done: make(chan struct{})}
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), bin, "run", path)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var said strings.Builder
+	p.cmd.Stdout, p.cmd.Stderr = &said, &said
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		_ = p.cmd.Wait() // how it ended shows in what it said
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		if t.Failed() {
+			t.Logf("duplex said:\n%s", said.String())
+		}
+	})
+	p.sites, err = project.OpenSites(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.sites.Close()) })
+	return p
+}
+
+// settle waits until each side has what the other has.
+func (p *program) settle(t *testing.T) {
+	t.Helper()
+	for {
+		_, err := p.sites.Barrier(t.Context(), 5*time.Minute)
+		if err == nil {
+			return
+		}
+		select {
+		case <-p.done:
+			t.Fatalf("the program has ended: %v", err)
+		case <-t.Context().Done():
+			t.Fatal(err)
+		case <-time.After(100 * time.Millisecond): // it has not begun yet
+		}
+	}
+}
+
+// report logs the program's memory and holds it against what it may take.
+func (p *program) report(t *testing.T, what string) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	require.NoError(t, err)
+	var peak, now int
+	for line := range strings.Lines(string(text)) {
+		_, _ = fmt.Sscanf(line, "VmHWM: %d kB", &peak)
+		_, _ = fmt.Sscanf(line, "VmRSS: %d kB", &now)
+	}
+	t.Logf("%s; memory %d MiB, at most %d MiB", what, now>>10, peak>>10)
+	require.Positive(t, peak)
+	require.Less(t, peak<<10, most, "VmHWM in bytes: %s", what)
+}
