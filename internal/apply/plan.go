@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -35,9 +36,10 @@ type plan struct {
 // An index is a set of columns whose values order transactions: a unique key,
 // or a foreign key, which reads one.
 type index struct {
-	tag  uint64 // of the table and columns that it belongs to, the same for a key and those who refer to it
-	cols []int  // target columns
-	read bool
+	tag    uint64 // of the table and columns that it belongs to, the same for a key and those who refer to it
+	cols   []int  // target columns; -1: an expression, whose values are unknown here
+	prefix []int  // per column: how much of it the key holds, in characters or bytes; 0: all
+	read   bool
 }
 
 // newPlan fits source to target. It fails with ErrTable if a column of the
@@ -79,12 +81,12 @@ func (p *plan) addIndexes(t *schema.Table) {
 		if k.Kind != schema.Primary && k.Kind != schema.Unique {
 			continue
 		}
-		names, cols := make([]string, len(k.Parts)), make([]int, len(k.Parts))
+		names, cols, prefix := make([]string, len(k.Parts)), make([]int, len(k.Parts)), make([]int, len(k.Parts))
 		for j, part := range k.Parts {
-			names[j] = part.Column + part.Expression
-			cols[j] = t.Column(part.Column) // -1 for an expression: values unknown
+			names[j], prefix[j] = part.Column+part.Expression, part.Prefix
+			cols[j] = t.Column(part.Column)
 		}
-		p.indexes = append(p.indexes, newIndex(t.Database, t.Name, names, cols))
+		p.indexes = append(p.indexes, newIndex(t.Database, t.Name, names, cols, prefix))
 		if k != identity {
 			p.uniques = append(p.uniques, cols)
 		}
@@ -95,7 +97,7 @@ func (p *plan) addIndexes(t *schema.Table) {
 		for j, c := range f.Columns {
 			cols[j] = t.Column(c)
 		}
-		x := newIndex(f.RefDatabase, f.RefTable, f.RefColumns, cols)
+		x := newIndex(f.RefDatabase, f.RefTable, f.RefColumns, cols, make([]int, len(cols)))
 		x.read = true
 		p.indexes = append(p.indexes, x)
 	}
@@ -104,16 +106,16 @@ func (p *plan) addIndexes(t *schema.Table) {
 
 // newIndex gives a unique key and the foreign keys that refer to it the same
 // tag and the same order of values, however their columns are listed.
-func newIndex(database, table string, names []string, cols []int) index {
+func newIndex(database, table string, names []string, cols, prefix []int) index {
 	order := make([]int, len(names))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
-	x := index{cols: make([]int, len(cols))}
+	x := index{cols: make([]int, len(cols)), prefix: make([]int, len(cols))}
 	text := strings.ToLower(database + "\x00" + table)
 	for i, o := range order {
-		x.cols[i] = cols[o]
+		x.cols[i], x.prefix[i] = cols[o], prefix[o]
 		text += "\x00" + strings.ToLower(names[o])
 	}
 	x.tag = xxhash.Sum64String(text)
@@ -235,7 +237,7 @@ func (p *plan) deps(dst []dep, image []change.Value, scratch []byte) (_ []dep, e
 		x := &p.indexes[i]
 		b := binary.LittleEndian.AppendUint64(scratch[:0], x.tag)
 		null := false
-		for _, c := range x.cols {
+		for j, c := range x.cols {
 			if c < 0 {
 				return dst, false
 			}
@@ -243,9 +245,12 @@ func (p *plan) deps(dst []dep, image []change.Value, scratch []byte) (_ []dep, e
 				null = true
 				break
 			}
-			var ok bool
+			v, ok := cut(&p.target.Columns[c], image[c], x.prefix[j])
+			if !ok {
+				return dst, false
+			}
 			at := len(b)
-			b, ok = p.target.Columns[c].AppendKey(b, image[c])
+			b, ok = p.target.Columns[c].AppendKey(b, v)
 			exact = exact && ok
 			b = binary.LittleEndian.AppendUint32(b, uint32(len(b)-at))
 		}
@@ -254,6 +259,28 @@ func (p *plan) deps(dst []dep, image []change.Value, scratch []byte) (_ []dep, e
 		}
 	}
 	return dst, exact
+}
+
+// cut leaves of v what a key on its first n characters, or bytes, holds. ok is
+// false where characters cannot be counted here.
+func cut(c *change.Column, v change.Value, n int) (_ change.Value, ok bool) {
+	if n == 0 {
+		return v, true
+	}
+	switch {
+	case v.Kind != change.Text, c.Charset == "latin1", c.Charset == "ascii":
+		v.Bytes = v.Bytes[:min(n, len(v.Bytes))]
+		return v, true
+	case c.Charset != "utf8mb4" && c.Charset != "utf8" && c.Charset != "utf8mb3":
+		return v, false
+	}
+	at := 0
+	for ; n > 0 && at < len(v.Bytes); n-- {
+		_, size := utf8.DecodeRune(v.Bytes[at:])
+		at += size
+	}
+	v.Bytes = v.Bytes[:at]
+	return v, true
 }
 
 // formatKey writes the identity for people: (id=5).

@@ -190,7 +190,7 @@ func shares(a, b []dep) bool {
 
 func TestChunkAndTouchedKeys(t *testing.T) {
 	tbl := &change.Table{Database: "d", Name: "t", Key: []int{0}, Columns: []change.Column{{Name: "id", Kind: change.Int}}}
-	p := &plan{target: tbl, key: []int{0}, name: string(tbl.AppendName(nil)), from: []int{0}, same: true, write: []int{0}, indexes: []index{{tag: 1, cols: []int{0}}}}
+	p := &plan{target: tbl, key: []int{0}, name: string(tbl.AppendName(nil)), from: []int{0}, same: true, write: []int{0}, indexes: []index{{tag: 1, cols: []int{0}, prefix: []int{0}}}}
 	w := newWindow(1<<20, 10, "", change.Seqs{})
 	w.copies[p.name] = &copied{keys: map[string]uint64{}}
 	row := func(id int64) []change.Value { return []change.Value{change.OfInt(id)} }
