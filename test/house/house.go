@@ -101,7 +101,8 @@ func room(dir string) string {
 func checkPlace(name string) []string {
 	var faults []string
 	for part := range strings.SplitSeq(path.Dir(name), "/") {
-		if slices.Contains(vague, part) {
+		if slices.Contains(vague, part) && path.Dir(name) != "test/types" { // there they are column types
+
 			faults = append(faults, fmt.Sprintf("%s: a folder is named after what is in it, not %q", name, part))
 		}
 	}
