@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,11 +79,8 @@ func (r *Run) Run(ctx context.Context) error {
 
 // follow does what comes once the links are steady.
 func (r *Run) follow(ctx context.Context) error {
-	if err := r.pair.Barrier(ctx); err != nil || r.options.Until == CaughtUp {
-		return err
-	}
-	report, err := r.Verify(ctx)
-	if err != nil {
+	report, err := r.settled(ctx)
+	if err != nil || r.options.Until == CaughtUp {
 		return err
 	}
 	r.options.Log.Info("verification", "project", r.project.Name, "equal", report.Equal)
@@ -90,6 +88,30 @@ func (r *Run) follow(ctx context.Context) error {
 		return ErrDiffers
 	}
 	return nil
+}
+
+// pauseAfter is how long a run waits before it verifies again after a broken
+// connection.
+const pauseAfter = time.Second
+
+// settled waits for the barrier and verifies, if the run does. A comparison
+// whose connection broke begins anew, once the links are steady again.
+func (r *Run) settled(ctx context.Context) (*verify.Report, error) {
+	for {
+		if err := r.pair.Barrier(ctx); err != nil || r.options.Until == CaughtUp {
+			return nil, err
+		}
+		report, err := r.Verify(ctx)
+		if class := tenant.Classify(err); class != tenant.Reconnect && class != tenant.Retry {
+			return report, err
+		}
+		r.options.Log.Warn("verification interrupted, beginning anew", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(pauseAfter):
+		}
+	}
 }
 
 // Barrier waits until each side has applied all that the other had committed
