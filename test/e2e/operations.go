@@ -128,26 +128,8 @@ func (t *txn) swap() {
 	if t.err != nil {
 		return
 	}
-	rows, err := t.tx.QueryContext(t.ctx, "SELECT id, code FROM item WHERE code IN (?,?,?,?) ORDER BY id LIMIT 2 FOR UPDATE",
-		t.code(), t.code(), t.code(), t.code())
-	if err != nil {
-		t.err = err
-		return
-	}
-	var id, code [2]int
-	n := 0
-	for ; n < 2 && rows.Next(); n++ {
-		if t.err = rows.Scan(&id[n], &code[n]); t.err != nil {
-			break
-		}
-	}
-	if err := rows.Err(); err != nil {
-		t.err = err
-	}
-	if err := rows.Close(); err != nil && t.err == nil {
-		t.err = err
-	}
-	if n < 2 {
+	id, code := t.coded()
+	if len(id) < 2 {
 		return
 	}
 	if t.rng.IntN(2) == 0 {
@@ -160,6 +142,28 @@ func (t *txn) swap() {
 	t.exec("UPDATE item SET code = ? WHERE id = ?", code[0], id[1])
 	fresh := t.mine(true)
 	t.exec("INSERT INTO item VALUES (?,?,'swapped',0)", fresh.id(), code[1])
+}
+
+// coded locks up to two rows that have a unique value.
+func (t *txn) coded() (id, code []int) {
+	rows, err := t.tx.QueryContext(t.ctx, "SELECT id, code FROM item WHERE code IN (?,?,?,?) ORDER BY id LIMIT 2 FOR UPDATE",
+		t.code(), t.code(), t.code(), t.code())
+	if err != nil {
+		t.err = err
+		return nil, nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i, c int
+		if t.err = rows.Scan(&i, &c); t.err != nil {
+			return nil, nil
+		}
+		id, code = append(id, i), append(code, c)
+	}
+	if t.err = rows.Err(); t.err != nil {
+		return nil, nil
+	}
+	return id, code
 }
 
 func (t *txn) pairs() {

@@ -49,8 +49,7 @@ var forms = []string{"key", "Straße", "école", "漢字", "ключ", "naïve "
 // ones to side 1; half of either were there before the copy.
 type key int
 
-func (k key) owner() int { return int(k) % 2 }
-func (k key) old() bool  { return k%4 < 2 }
+func (k key) old() bool { return k%4 < 2 }
 
 func (k key) id() int { return int(k) + 1 }
 
