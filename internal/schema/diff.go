@@ -86,8 +86,8 @@ func (c *comparison) column(x, y *Column) {
 	if tx.Zerofill != ty.Zerofill {
 		c.differ(object, "display", x.Type, y.Type, false)
 	}
-	c.differ(object, "character set", normalCharset(x.Charset), normalCharset(y.Charset), true)
-	c.differ(object, "collation", normalCharset(x.Collation), normalCharset(y.Collation), true)
+	c.differ(object, "character set", normalCharset(x.Charset), normalCharset(y.Charset), !c.widened(x.Charset, y.Charset))
+	c.differ(object, "collation", normalCharset(x.Collation), normalCharset(y.Collation), !c.widened(x.Collation, y.Collation))
 	c.differ(object, "null", nullText(x), nullText(y), !x.Generated)
 	c.generated(object, x, y)
 	if normalDefault(x) != normalDefault(y) && !c.sameExpression(defaultText(x), defaultText(y)) {
@@ -97,6 +97,13 @@ func (c *comparison) column(x, y *Column) {
 	c.differ(object, "auto_increment", yes(x.AutoIncrement), yes(y.AutoIncrement), false)
 	c.differ(object, "invisible", yes(x.Invisible), yes(y.Invisible), false)
 	c.differ(object, "comment", x.Comment, y.Comment, false)
+}
+
+// widened reports whether y is what OceanBase makes of character set or
+// collation x: it has utf8mb4 under the name utf8, and takes all that utf8 has.
+func (c *comparison) widened(x, y string) bool {
+	rest, ok := strings.CutPrefix(normalCharset(x), "utf8")
+	return ok && c.b.Dialect == OceanBase && normalCharset(y) == "utf8mb4"+rest
 }
 
 func (c *comparison) generated(object string, x, y *Column) {

@@ -127,3 +127,28 @@ func TestNormalExpression(t *testing.T) {
 	require.Equal(t, normalExpression("concat(_utf8mb4'x',`a`)", false), normalExpression("CONCAT('x', a)", false))
 	require.NotEqual(t, normalExpression("'a b'", true), normalExpression("'ab'", true))
 }
+
+// TestDiffWidened: what OceanBase calls utf8 is utf8mb4. A table that was made
+// there for one of utf8 fits, one the other way round does not.
+func TestDiffWidened(t *testing.T) {
+	of := func(d Dialect, charset string) *Table {
+		c := column("v", "varchar(20)", "NULL", func(c *Column) { c.Charset, c.Collation = charset, charset+"_bin" })
+		return &Table{Dialect: d, Columns: []Column{c}}
+	}
+	for _, c := range []struct {
+		a, b    *Table
+		serious bool
+	}{
+		{of(MySQL, "utf8"), of(OceanBase, "utf8mb4"), false},
+		{of(MariaDB, "utf8mb3"), of(OceanBase, "utf8mb4"), false},
+		{of(OceanBase, "utf8mb4"), of(MySQL, "utf8"), true},
+		{of(MySQL, "utf8"), of(MariaDB, "utf8mb4"), true},
+		{of(MySQL, "latin1"), of(OceanBase, "utf8mb4"), true},
+	} {
+		got := Diff(c.a, c.b)
+		require.Len(t, got, 2)
+		for _, d := range got {
+			require.Equal(t, c.serious, d.Serious, d)
+		}
+	}
+}
