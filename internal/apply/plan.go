@@ -25,8 +25,6 @@ type plan struct {
 	indexes  []index
 	uniques  [][]int // target columns of the unique keys that are not the identity
 	force    string  // makes the server find rows by the identity alone
-	copying  bool    // rows that are not there yet may still come by a chunk
-	auto     bool    // has an AUTO_INCREMENT column
 	name     string  // `db`.`table`
 	insert   string  // INSERT INTO … VALUES
 	selected string  // expressions for SELECT, of all target columns
@@ -61,7 +59,6 @@ func newPlan(source *change.Table, target *schema.Table) (*plan, error) {
 		at := slices.IndexFunc(source.Columns, func(s change.Column) bool { return s.Name == c.Name })
 		p.from = append(p.from, at)
 		p.same = p.same && at == i
-		p.auto = p.auto || c.AutoIncrement
 		if at >= 0 && !c.Generated {
 			p.write = append(p.write, i)
 		}
