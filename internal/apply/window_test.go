@@ -180,7 +180,7 @@ func checkGroup(t *testing.T, seed uint64, g []*node, keys [][]dep, done map[uin
 func shares(a, b []dep) bool {
 	for _, x := range a {
 		for _, y := range b {
-			if x.hash == y.hash && !(x.read && y.read) {
+			if x.hash == y.hash && (!x.read || !y.read) {
 				return true
 			}
 		}

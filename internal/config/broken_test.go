@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ func TestBrokenFilesAreRefusedWithAClearMessage(t *testing.T) {
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
 			_, err = Parse("conf/"+filepath.Base(path)[3:], data, environment, disk.read)
-			problems, ok := err.(Errors)
+			problems, ok := errors.AsType[Errors](err)
 			require.True(t, ok, "got %v", err)
 			require.NotEmpty(t, problems)
 			got := problems.Error() + "\n"

@@ -154,7 +154,7 @@ func (p *pair) settle(t *testing.T) {
 		require.NoError(t, err, "%v", p.run.Progress().Pair.Error)
 	case err := <-p.done:
 		cancel()
-		<-ended
+		require.Error(t, <-ended)
 		p.done <- err
 		require.NoError(t, err, "the run ended")
 		t.FailNow()
