@@ -28,7 +28,7 @@ func TestTwoWay(t *testing.T) {
 func testTwoWay(t *testing.T, kinds [2]tenant.Kind) {
 	w := &e2e.Workload{Span: 4000, Writers: 8, Pause: 50 * time.Millisecond}
 	p := e2e.NewPair(t, program, kinds, w, 12000, func(s *tenant.Server) string { return s.Addr() })
-	run := p.Started(t, "--skip-check")
+	run := p.Started(t)
 	e2e.WaitFor(t, run, "tables", time.Minute, p.Made)
 	require.NoError(t, w.Start(1, p.Servers[1]))
 	began := time.Now()
