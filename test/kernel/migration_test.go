@@ -49,7 +49,7 @@ func testMigration(t *testing.T, from, to *site) {
 	writing, stopWriting := context.WithCancel(t.Context())
 	var writers sync.WaitGroup
 	for w := range 3 {
-		writers.Go(func() { scribble(t, writing, from, db, w) })
+		writers.Go(func() { scribble(writing, t, from, db, w) })
 	}
 	run := func(until func(*project.Run)) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -95,7 +95,7 @@ func testMigration(t *testing.T, from, to *site) {
 }
 
 // scribble writes transactions of every kind, with rows that are its own.
-func scribble(t *testing.T, ctx context.Context, s *site, db string, w int) {
+func scribble(ctx context.Context, t *testing.T, s *site, db string, w int) {
 	r := rand.New(rand.NewPCG(7, uint64(w)))
 	id := func() int { return r.IntN(200)*3 + w }
 	pace := time.NewTicker(8 * time.Millisecond) // less than the kernel writes on a busy machine

@@ -29,7 +29,7 @@ var everywhere = []string{
 		"(PARTITION p0 VALUES LESS THAN ('2020-01-01'), PARTITION p1 VALUES LESS THAN ('2021-01-01'), PARTITION pm VALUES LESS THAN (MAXVALUE))",
 	"hashed (id int PRIMARY KEY, v int) PARTITION BY HASH (id) PARTITIONS 4",
 	"listed (id int, r varchar(10), PRIMARY KEY (id, r)) PARTITION BY LIST COLUMNS (r) (PARTITION pa VALUES IN ('a','b'), PARTITION pc VALUES IN ('c'))",
-	"`odd``name` (`sel ect` int, `q``t` varchar(10), `ä` int, PRIMARY KEY (`sel ect`), KEY `k``1` (`q``t`), UNIQUE KEY `ü` (`ä`))",
+	"`odd``name` (`two words` int, `q``t` varchar(10), `ä` int, PRIMARY KEY (`two words`), KEY `k``1` (`q``t`), UNIQUE KEY `ü` (`ä`))",
 	"shapes (id int PRIMARY KEY, g geometry, p point NOT NULL, l linestring, o polygon)",
 }
 

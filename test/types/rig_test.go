@@ -137,7 +137,9 @@ func start(t *testing.T, a, b *side) *pair {
 	go func() { p.done <- p.run.Run(ctx) }()
 	t.Cleanup(func() {
 		p.stop()
-		<-p.done
+		if err := <-p.done; err != nil {
+			t.Logf("the run ended with %v", err)
+		}
 	})
 	return p
 }
