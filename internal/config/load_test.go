@@ -82,7 +82,7 @@ func TestHostileFilesCostLittle(t *testing.T) {
 func TestNearestWord(t *testing.T) {
 	known := []string{"address", "user", "password", "password_file", "changes", "logproxy", "tls"}
 	for word, want := range map[string]string{
-		"addres": "address", "ADDRESS": "address", "usr": "user", "pasword": "password", "passwrod": "password",
+		"addrss": "address", "ADDRESS": "address", "usr": "user", "pasword": "password", "passwrod": "password",
 		"password-file": "password_file", "passwd": "password", "change": "changes", "log_proxy": "logproxy", "tsl": "tls",
 		"host": "", "x": "", strings.Repeat("address", 20): "",
 	} {

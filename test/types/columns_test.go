@@ -3,6 +3,7 @@ package types_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -119,4 +120,34 @@ func (c *peculiarity) in(queries []string) []string {
 		out[i] = strings.ReplaceAll(q, "{t}", "matrix."+c.name)
 	}
 	return out
+}
+
+// TestValueThatDoesNotFit: a column that somebody made narrower on one side
+// stops the link before a value is cut.
+func TestValueThatDoesNotFit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+	for _, c := range []struct{ name, table, narrower, before, row, want string }{
+		{"text", "v varchar(20)", "MODIFY v varchar(5)", "'abcde'", "'abcdef'", "Data too long"},
+		{"number", "v int", "MODIFY v smallint", "32767", "32768", "Out of range"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
+			a.exec(t, "CREATE DATABASE matrix", "CREATE TABLE matrix.t (id int PRIMARY KEY, "+c.table+")", "INSERT INTO matrix.t VALUES (1, "+c.before+")")
+			p := start(t, a, b)
+			p.settle(t)
+			b.exec(t, "ALTER TABLE matrix.t "+c.narrower)
+			p.settle(t)
+			a.exec(t, "INSERT INTO matrix.t VALUES (2, "+c.row+")")
+			select {
+			case err := <-p.done:
+				p.done <- nil
+				require.ErrorContains(t, err, c.want)
+			case <-time.After(time.Minute):
+				t.Error("the link went on")
+			}
+			require.Equal(t, map[string]string{"1": "|" + strings.Trim(c.before, "'")}, b.dump(t, "SELECT * FROM matrix.t"))
+		})
+	}
 }
