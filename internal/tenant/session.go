@@ -78,7 +78,7 @@ func (t *Tenant) settings() []string {
 		"SET NAMES utf8mb4",
 		"SET character_set_results = NULL",
 		"SET time_zone = '+00:00'",
-		mode,
+		"SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		"SET foreign_key_checks = 0",
 	}
