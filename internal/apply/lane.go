@@ -52,6 +52,9 @@ func (l *lane) run(ctx context.Context) error {
 		return err
 	}
 	l.session = session
+	if _, err := session.Exec(ctx, strict); err != nil {
+		return fmt.Errorf("link %s: %w", l.cfg.Link, err)
+	}
 	for {
 		group, err := l.window.take(ctx)
 		if err != nil {
@@ -92,7 +95,7 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
 			return err
 		}
-		if _, rerr := l.session.Exec(ctx, "ROLLBACK"); rerr != nil {
+		if _, rerr := l.session.ExecAll(ctx, "ROLLBACK; "+strict); rerr != nil {
 			return errors.Join(err, rerr)
 		}
 		if errors.Is(err, change.ErrReread) { // a chunk's, and its reader's to mend

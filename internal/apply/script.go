@@ -140,14 +140,37 @@ func (s *script) remove(p *plan, n *net) {
 
 func (s *script) update(p *plan, n *net) {
 	if p.extra() { // columns of the target's own must keep their values
-		s.statement(n, string(p.appendUpdate(nil, n)))
+		head, end := written(p, n.after, "", "")
+		s.statement(n, string(append(p.appendUpdate([]byte(head), n), end...)))
 		return
 	}
-	s.join(n, p.insert, p.onDup, func(dst []byte) []byte { return p.appendRow(dst, n.after) })
+	head, end := written(p, n.after, p.insert, p.onDup)
+	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, n.after) })
 }
 
 func (s *script) insert(p *plan, image []change.Value, n *net) {
-	s.join(n, p.insert, "", func(dst []byte) []byte { return p.appendRow(dst, image) })
+	head, end := written(p, image, p.insert, "")
+	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, image) })
+}
+
+// A lane's session is strict: a value that does not fit its column stops the
+// link instead of being cut. Lenient is what it takes for a row that a strict
+// server refuses and another holds.
+const (
+	strict  = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+	lenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+)
+
+// written gives head and end of the statement that writes an image: lenient if
+// it has an ENUM's empty label, which is the number 0, or if the table has
+// columns that are computed, perhaps with a warning.
+func written(p *plan, image []change.Value, head, end string) (string, string) {
+	for i := range image {
+		if p.target.Columns[i].Generated || image[i].Kind == change.Enum && image[i].Bits == 0 {
+			return lenient + "; " + head, end + "; " + strict
+		}
+	}
+	return head, end
 }
 
 // extra reports whether the target has columns that the source lacks.
