@@ -45,7 +45,11 @@ func (c *copied) prune(oldest uint64) {
 func (w *window) pushChunk(ctx context.Context, n *node, p *plan) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.wait(ctx, func() bool { return w.bytes == 0 || w.bytes+n.bytes <= w.limit }); err != nil {
+	w.eager++
+	err := w.wait(ctx, func() bool { return w.room(n) })
+	w.eager--
+	w.change.Broadcast()
+	if err != nil {
 		return err
 	}
 	c := n.chunk

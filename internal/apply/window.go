@@ -49,6 +49,7 @@ type window struct {
 
 	order []*node // in source order; done ones are taken off the head
 	bytes int64
+	eager int // chunks that wait for room; transactions, which need less and so find it first, let them go before
 	uses  map[uint64]*use
 	last  *node // the last one that goes alone, while it is not done
 
@@ -101,7 +102,7 @@ func (w *window) wait(ctx context.Context, ready func() bool) error {
 func (w *window) push(ctx context.Context, n *node) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.wait(ctx, func() bool { return w.bytes == 0 || w.bytes+n.bytes <= w.limit }); err != nil {
+	if err := w.wait(ctx, func() bool { return w.eager == 0 && w.room(n) }); err != nil {
 		return err
 	}
 	w.next = n.seq + 1
@@ -113,6 +114,10 @@ func (w *window) push(ctx context.Context, n *node) error {
 	w.insert(n)
 	return nil
 }
+
+// room reports whether n may come in. What is larger than the window comes in
+// alone.
+func (w *window) room(n *node) bool { return w.bytes == 0 || w.bytes+n.bytes <= w.limit }
 
 // insert puts n at the end and finds what it has to wait for. The window is
 // locked.

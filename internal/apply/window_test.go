@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -218,4 +219,31 @@ func TestChunkAndTouchedKeys(t *testing.T) {
 	require.ErrorIs(t, err, change.ErrReread)
 	_, err = chunk(13, 7)
 	require.NoError(t, err)
+}
+
+// TestChunkFindsRoom: small transactions would take each bit of room as it
+// comes free, and a chunk wait for ever.
+func TestChunkFindsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tbl := &change.Table{Database: "d", Name: "t", Key: []int{0}, Columns: []change.Column{{Name: "id", Kind: change.Int}}}
+		p := &plan{target: tbl, key: []int{0}, name: "`d`.`t`"}
+		w := newWindow(150, 0, "0", change.Seqs{})
+		pending(w, 0)
+		came := make(chan string, 2)
+		go func() {
+			require.NoError(t, w.pushChunk(t.Context(), &node{chunk: &change.Chunk{Table: tbl}, bytes: 100}, p))
+			came <- "chunk"
+		}()
+		synctest.Wait()
+		go func() {
+			require.NoError(t, w.push(t.Context(), &node{seq: 1, txn: &change.Txn{Rows: change.NewRows(0, "")}, bytes: 40}))
+			came <- "transaction"
+		}()
+		synctest.Wait()
+		require.Empty(t, came)
+		w.finish(w.group())
+		synctest.Wait()
+		require.Len(t, came, 2)
+		require.Equal(t, int64(140), w.bytes)
+	})
 }
