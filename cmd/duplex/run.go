@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,9 @@ func (a *app) run(ctx context.Context, file string, until project.Until, skip bo
 			return err
 		}
 	}
+	// Half of the budget may be queued at once. Without a limit the collector
+	// would let garbage grow to as much again, and then some.
+	debug.SetMemoryLimit(p.Limits.Memory)
 	w := newWatch(a, p)
 	defer w.close()
 	r := project.New(p, project.Options{Until: until, Log: w.log})

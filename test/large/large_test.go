@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"duplex/internal/config"
 	"duplex/internal/project"
@@ -57,24 +58,28 @@ func TestLargeTransactions(t *testing.T) {
 	p.settle(t)
 	p.report(t, "idle")
 
-	p.pass(t, fmt.Sprintf("%d MiB inserted", n.blobs), "big.blobs", "id > 0", n.blobs,
+	p.pass(t, fmt.Sprintf("%d MiB inserted", n.blobs), "big.blobs", "id > 0", n.blobs, n.blobs,
 		fmt.Sprintf("INSERT INTO big.blobs SELECT seq, REPEAT(RANDOM_BYTES(1024), 1024) FROM big.seq_1_to_%d", n.blobs))
-	p.pass(t, fmt.Sprintf("%d rows inserted", n.rows), "big.many", "n = 0 AND id > 0", n.rows,
+	p.pass(t, fmt.Sprintf("%d rows inserted", n.rows), "big.many", "n = 0 AND id > 0", n.rows, n.rows,
 		fmt.Sprintf("INSERT INTO big.many SELECT seq, CONCAT('row number ', seq), 0 FROM big.seq_1_to_%d", n.rows))
-	p.pass(t, fmt.Sprintf("%d rows updated", n.rows), "big.many", "n = 1 AND id > 0", n.rows,
+	p.pass(t, fmt.Sprintf("%d rows updated", n.rows), "big.many", "n = 1 AND id > 0", n.rows, n.rows,
 		"UPDATE big.many SET n = n + 1 WHERE id > 0")
-	p.pass(t, fmt.Sprintf("%d MiB deleted", n.blobs), "big.blobs", "id < 0", 0, "DELETE FROM big.blobs")
-	require.Equal(t, a.checksum(t, "big.many"), b.checksum(t, "big.many"))
+	p.backlog(t, 16)
+	p.pass(t, fmt.Sprintf("%d MiB deleted", n.blobs), "big.blobs", "id < 100000", n.blobs, 0, "DELETE FROM big.blobs WHERE id < 100000")
+	for _, table := range []string{"big.many", "big.blobs"} {
+		require.Equal(t, a.checksum(t, table), b.checksum(t, table), table)
+	}
 }
 
 // pass runs a statement on a, waits until it is on b, and watches there
-// meanwhile: the first, middle and last row that match are seen all or none.
-func (p *program) pass(t *testing.T, what, table, match string, rows int, statement string) {
+// meanwhile: of the first, middle and last of ids rows all match or none. In
+// the end rows rows do.
+func (p *program) pass(t *testing.T, what, table, match string, ids, rows int, statement string) {
 	t.Helper()
 	watched, stop := context.WithCancel(t.Context())
 	type sight struct{ seen, partly int }
 	done := make(chan sight, 1)
-	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s AND id IN (1, %d, %d)", table, match, rows/2+1, max(rows, 3))
+	query := fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE %s AND id IN (1, %d, %d)", table, match, ids/2+1, ids)
 	db := p.b.DB(t)
 	go func() {
 		var s sight
@@ -107,6 +112,31 @@ func (p *program) pass(t *testing.T, what, table, match string, rows int, statem
 	require.Equal(t, rows, n)
 	p.report(t, fmt.Sprintf("%s: %v to write, %v to pass after that, looked at %d times", what,
 		written.Round(time.Millisecond), passed.Round(time.Millisecond), s.seen))
+}
+
+// backlog writes transactions that are just small enough to stay in memory,
+// faster than they pass, on both sides at once.
+func (p *program) backlog(t *testing.T, txns int) {
+	t.Helper()
+	const each = 24 // MiB
+	began := time.Now()
+	var g errgroup.Group
+	for i, s := range []*side{p.a, p.b} {
+		g.Go(func() error {
+			for n := range txns / 2 {
+				q := fmt.Sprintf("INSERT INTO big.blobs SELECT %d + seq, REPEAT(RANDOM_BYTES(1024), 1024) FROM big.seq_1_to_%d", (i+1)*100_000+n*each, each)
+				if _, err := s.db.ExecContext(t.Context(), q); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, g.Wait())
+	written := time.Since(began)
+	p.settle(t)
+	p.report(t, fmt.Sprintf("%d transactions of %d MiB each way: %v to write, %v to pass after that", txns/2, each,
+		written.Round(time.Millisecond), (time.Since(began)-written).Round(time.Millisecond)))
 }
 
 // A side is one tenant.
