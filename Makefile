@@ -41,6 +41,10 @@ test-go: ## the tests alone; TEST_FLAGS is for go test
 	  go test $(TEST_FLAGS) $$(go list ./... | grep -vxFf <(go list $(PURE))) | $(quiet) || result=1; \
 	  test/tenant/fetch.sh missing; exit $$result
 
+.PHONY: large
+large: servers ## a transaction of 1 GiB and one of 2 million rows, at full size; make test does it in small
+	@DUPLEX_LARGE=1 go test -count=1 -timeout 30m -v ./test/large
+
 .PHONY: fmt
 fmt: ## fails if a file is not as gofmt writes it
 	@files=$$(gofmt -l $(wildcard bench cmd internal test)) && \
