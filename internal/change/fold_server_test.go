@@ -136,7 +136,7 @@ func quick(kind servers.Kind, charset, collation string) bool {
 	switch {
 	case known[collation] != nil:
 		return true
-	case kind == servers.SeekDB && !slices.Contains([]string{"utf8mb4", "gbk", "gb18030", "gb18030_2022", "utf16", "latin1"}, charset):
+	case kind == servers.SeekDB && !slices.Contains([]string{"utf8mb4", "gbk"}, charset):
 		return false
 	case general:
 		return true
