@@ -77,7 +77,7 @@ func (l *lane) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	l.note("end a session", l.cfg.Target.Kill(ctx, l.session.ID))
+	l.note("end a session", l.cfg.Target.End(ctx, l.session))
 	l.note("close a session", l.session.Close())
 }
 

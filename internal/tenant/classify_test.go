@@ -151,6 +151,27 @@ func testKill(t *testing.T, s *server) {
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID))
 	require.Equal(t, tenant.Reconnect, tenant.Classify(<-ended))
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID), "a connection that is gone is no error")
+	require.NoError(t, s.tenant.End(t.Context(), busy), "a session that is gone is no error")
+}
+
+// testEnd: a number that a restarted server has given to somebody else is not
+// ours any more.
+func testEnd(t *testing.T, s *server) {
+	ours := s.session(t, tenant.Apply, 1)
+	works(t, ours, "DO 1")
+	if s.tenant.Kind != tenant.OceanBase {
+		other := s.session(t, tenant.Read, 0)
+		number := ours.ID
+		ours.ID = other.ID
+		require.NoError(t, s.tenant.End(t.Context(), ours))
+		ours.ID = number
+		works(t, other, "DO 1")
+	}
+	require.NoError(t, s.tenant.End(t.Context(), ours))
+	require.Eventually(t, func() bool {
+		_, err := ours.Exec(t.Context(), "DO 1")
+		return tenant.Classify(err) == tenant.Reconnect
+	}, 5*time.Second, 20*time.Millisecond)
 }
 
 func testGone(t *testing.T, s *server) {

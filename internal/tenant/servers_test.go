@@ -75,6 +75,7 @@ func TestServers(t *testing.T) {
 				{"locks", testLocks},
 				{"deadlock", testDeadlock},
 				{"kill", testKill},
+				{"end", testEnd},
 				{"gone", testGone}, // last: ends the server
 			} {
 				t.Run(c.name, func(t *testing.T) { c.test(t, s) })

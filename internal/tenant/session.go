@@ -18,6 +18,7 @@ type Session struct {
 	Kind Kind
 	ID   uint64 // the server's number of the connection
 	conn *sql.Conn
+	from string // where the server sees it come from; empty on OceanBase
 }
 
 // Purpose is what a session is for.
@@ -43,7 +44,11 @@ func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*
 	}
 	s := &Session{Kind: t.Kind, conn: conn}
 	// Before the settings: connection_id() of MySQL gives back pseudo_thread_id.
-	if err := conn.QueryRowContext(ctx, "SELECT connection_id()").Scan(&s.ID); err != nil {
+	ask := "SELECT connection_id(), ''"
+	if t.Kind != OceanBase {
+		ask = "SELECT connection_id(), COALESCE((SELECT host FROM information_schema.processlist WHERE id = connection_id()), '')"
+	}
+	if err := conn.QueryRowContext(ctx, ask).Scan(&s.ID, &s.from); err != nil {
 		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
 	}
 	for _, q := range []string{strings.Join(t.settings(), "; "), t.marker(purpose, origin)} {
@@ -122,8 +127,22 @@ func (s *Session) Discard() error {
 	return err
 }
 
-// Kill ends another connection of ours by its number, so that what it had open
-// is decided. A connection that is gone is no error.
+// End kills a session over another connection, so that what it had open is
+// decided. One that is gone is no error. A server that was started anew gives
+// the numbers of its connections again: a session of somebody else's that has
+// this one's is left alone.
+func (t *Tenant) End(ctx context.Context, s *Session) error {
+	if t.Kind != OceanBase {
+		var from string
+		err := t.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(host), '') FROM information_schema.processlist WHERE id = ?", s.ID).Scan(&from)
+		if err != nil || from != s.from {
+			return err
+		}
+	}
+	return t.Kill(ctx, s.ID)
+}
+
+// Kill ends a connection by its number. One that is gone is no error.
 func (t *Tenant) Kill(ctx context.Context, id uint64) error {
 	_, err := t.db.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
 	if err != nil && Code(err) == 1094 {
