@@ -192,6 +192,7 @@ func (w *fakeWriter) Copy(ctx context.Context, c *change.Chunk) error {
 			return err
 		}
 	}
+	ctx = context.WithoutCancel(ctx) // a real writer is claimed anew: what this one has begun is decided when it returns
 	s, err := w.rig.tenant.Session(ctx, tenant.Apply, 0)
 	if err != nil {
 		return err

@@ -124,7 +124,7 @@ func (w *counting) Copy(ctx context.Context, c *change.Chunk) error {
 	if n := w.chunks.Add(1); w.stopAfter >= 0 && n > w.stopAfter {
 		return errStopped
 	}
-	err := w.Applier.Copy(ctx, c)
+	err := w.Applier.Copy(context.WithoutCancel(ctx), c) // whether it is durable is known when it returns
 	if err == nil {
 		w.written.Add(int64(c.Written))
 	}
