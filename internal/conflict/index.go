@@ -21,8 +21,8 @@ type entry struct {
 	key   Key
 	write Write  // without its image
 	image []byte // of write: nil is a deleted row
-	// over is earlier unsettled writes of the key that outrank every later one:
-	// under Newest there are none, a later write is always newer.
+	// over is earlier unsettled writes of the key that may outrank later ones, the
+	// strongest first: under Newest there are none, a later write is always newer.
 	over []Write
 	lost bool // a transaction of the peer that had not seen it has replaced it
 	told bool // and that stands in the conflict log, or will
@@ -76,7 +76,7 @@ func (x *Index) Put(key Key, w Write) {
 		case e.lost: // the new write has seen what replaced it
 			e.over = nil
 		default:
-			e.outrank(x.rules(key.Table), &w)
+			e.follow(x.rules(key.Table))
 		}
 	}
 	if e.write.Seq != w.Seq || len(x.queue) == 0 || x.queue[len(x.queue)-1].key != key {
@@ -93,19 +93,20 @@ func (x *Index) Put(key Key, w Write) {
 
 func (e *entry) size() int64 { return entrySize + 2*int64(len(e.key.ID)) + int64(len(e.image)) }
 
-// outrank notes the writes before w that beat it.
-func (e *entry) outrank(r *Rule, w *Write) {
+// follow notes that another transaction writes the key: over keeps what
+// outranks the writes so far, the strongest first. Whether the new one outranks
+// some of it is seen when it is asked for, since its row may still change.
+func (e *entry) follow(r *Rule) {
 	if r.Policy != NewestByColumn {
 		return
 	}
-	all := append(e.over, e.load())
-	for len(all) > 0 && !r.beats(&all[len(all)-1], w) {
+	last := e.load()
+	last.After = cloneImage(last.After)
+	all := e.over
+	for len(all) > 0 && !r.beats(&all[len(all)-1], &last) {
 		all = all[:len(all)-1]
 	}
-	for i := range all {
-		all[i].After = cloneImage(all[i].After)
-	}
-	e.over = all
+	e.over = append(all[:len(all):len(all)], last)
 }
 
 // load gives the entry's write with its image.
@@ -123,7 +124,8 @@ type Local struct {
 	Write         // the latest local write
 	Lost  bool    // a transaction of the peer has replaced it
 	Told  bool    // and that stands in the conflict log, or will
-	over  []Write // earlier writes that outrank it
+	over  []Write // earlier writes, of which some may outrank it: the strongest first
+	rule  *Rule
 }
 
 // Rival is the strongest of the writes that a transaction which has seen seen
@@ -133,8 +135,8 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 		return nil
 	}
 	for i := range l.over { // the first of those not seen is the strongest
-		if !seen.Has(l.over[i].Seq) {
-			return &l.over[i]
+		if o := &l.over[i]; !seen.Has(o.Seq) && l.rule.beats(o, &l.Write) {
+			return o
 		}
 	}
 	return &l.Write
@@ -146,11 +148,11 @@ func (x *Index) Find(key Key) *Local {
 	if e == nil {
 		return nil
 	}
-	return e.local()
+	return e.local(x.rules(key.Table))
 }
 
-func (e *entry) local() *Local {
-	return &Local{Write: e.load(), Lost: e.lost, Told: e.told, over: e.over}
+func (e *entry) local(r *Rule) *Local {
+	return &Local{Write: e.load(), Lost: e.lost, Told: e.told, over: e.over, rule: r}
 }
 
 // Settle lets go of every write below bound: all transactions of the peer still

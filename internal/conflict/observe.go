@@ -199,7 +199,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn {
 			continue
 		}
-		l := e.local()
+		l := e.local(r)
 		rival := l.Rival(s.Seen)
 		if rival == nil {
 			continue
@@ -234,9 +234,9 @@ func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write) error 
 	t.Local.After = cloneImage(l.After)
 	t.In.After = cloneImage(in.After)
 	switch {
-	case r.Policy == Stop:
+	case r.Policy == Stop && !in.copied():
 		return fmt.Errorf("%w: %s was written on both sides", ErrStop, e.key.Table)
-	case r.Policy != Overwrite && r.Policy != Ignore && r.beats(rival, &in):
+	case in.copied() || r.Policy != Overwrite && r.Policy != Ignore && r.beats(rival, &in):
 		t.Restore = true
 		o.due[t.hash] = t
 	default:

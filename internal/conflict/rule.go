@@ -60,8 +60,11 @@ func (r *Rule) equal(a, b []change.Value) bool {
 }
 
 // beats reports whether a stays where a and b are concurrent. It is a total
-// order, the same at both sites.
+// order, the same at both sites. A copied row is the weakest of all.
 func (r *Rule) beats(a, b *Write) bool {
+	if a.copied() || b.copied() {
+		return b.copied()
+	}
 	switch r.Policy {
 	case Site:
 		if a.Rank != b.Rank {

@@ -16,6 +16,9 @@ type Write struct {
 // deleted reports whether the write took the row away.
 func (w *Write) deleted() bool { return w.After == nil }
 
+// copied reports whether the row came by a chunk of a copy.
+func (w *Write) copied() bool { return w.Seq == change.NoSeq }
+
 // newer orders writes by version, then by site. It extends causality: a write
 // is newer than every write that it has seen.
 func (w *Write) newer(o *Write) bool {

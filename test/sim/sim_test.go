@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"duplex/internal/conflict"
 )
 
 // schedules is how many are run: 20,000 unless SCHEDULES says otherwise.
@@ -59,6 +61,19 @@ func TestAblation(t *testing.T) {
 			}
 			t.Logf("left out: %d of %d diverge", stats.Failed, stats.Schedules)
 			require.NotZero(t, stats.Failed)
+		})
+	}
+}
+
+// TestPolicies: every policy that promises that the sites end equal.
+func TestPolicies(t *testing.T) {
+	for _, p := range []conflict.Policy{conflict.Site, conflict.NewestByColumn, conflict.Delta} {
+		t.Run(string(p), func(t *testing.T) {
+			o := Dense()
+			o.Tables = []Table{{Name: "a", Policy: p}, {Name: "b", Policy: conflict.Newest}}
+			hold(t, o, schedules()/4)
+			o.Copy = false
+			hold(t, o, schedules()/4)
 		})
 	}
 }
