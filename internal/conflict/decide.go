@@ -64,7 +64,7 @@ func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []c
 	if rival == nil {
 		return unopposed(r, in, before, current)
 	}
-	v := Verdict{Kind: kind(rival, in), Log: !r.equal(rival.After, in.After)}
+	v := Verdict{Kind: kind(rival, in), Log: !r.sameContent(rival.After, in.After)}
 	switch {
 	case r.Policy == Stop && v.Log:
 		return Verdict{Action: Refuse, Kind: v.Kind, Log: true}

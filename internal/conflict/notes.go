@@ -29,6 +29,9 @@ type KeyNote struct {
 	// Doubt: the row was not what it should have been, and the reader was not at
 	// the end of the log: it will know whether that was drift.
 	Doubt bool
+	// Lost: a sum was written by a transaction that lost its other columns, and is
+	// in the conflict log for that.
+	Lost bool
 }
 
 // Judged is one local write of one key.
@@ -41,8 +44,8 @@ type Judged struct {
 // carries more than one source transaction.
 func (n *Notes) Add(c *Case, o *Outcome, many bool) {
 	hash := c.Key.Hash()
-	if silent := o.Wrote && c.Unchanged(o); silent || o.Doubt || o.Wrote && many {
-		n.Keys = append(n.Keys, KeyNote{Hash: hash, Txn: o.Txn, Silent: silent, Doubt: o.Doubt})
+	if silent := o.Wrote && c.Unchanged(o); silent || o.Doubt || o.Lost || o.Wrote && many {
+		n.Keys = append(n.Keys, KeyNote{Hash: hash, Txn: o.Txn, Silent: silent, Doubt: o.Doubt, Lost: o.Lost})
 	}
 	for i := range o.Decisions {
 		if d := &o.Decisions[i]; d.Verdict.Winner == Incoming && d.Verdict.Kind != Drift {
@@ -66,12 +69,15 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(n.Keys)))
 	for _, k := range n.Keys {
 		dst = binary.LittleEndian.AppendUint64(dst, k.Hash)
-		x := uint64(k.Txn) << 2
+		x := uint64(k.Txn) << 3
 		if k.Silent {
 			x |= 1
 		}
 		if k.Doubt {
 			x |= 2
+		}
+		if k.Lost {
+			x |= 4
 		}
 		dst = binary.AppendUvarint(dst, x)
 	}
@@ -99,8 +105,8 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	for range d.count() {
 		k := KeyNote{Hash: d.hash()}
 		x := d.uvarint()
-		k.Txn, k.Silent, k.Doubt = int(x>>2), x&1 != 0, x&2 != 0
-		if x>>2 >= uint64(txns) {
+		k.Txn, k.Silent, k.Doubt, k.Lost = int(x>>3), x&1 != 0, x&2 != 0, x&4 != 0
+		if x>>3 >= uint64(txns) {
 			d.fail()
 		}
 		n.Keys = append(n.Keys, k)

@@ -212,7 +212,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 		default: // what is written equals what is there: a write of the same content
 			in.After = l.After
 		}
-		if err := o.decideLate(e, l, rival, in); err != nil {
+		if err := o.decideLate(e, l, rival, in, k.Lost); err != nil {
 			return err
 		}
 	}
@@ -228,9 +228,9 @@ func (o *Observer) drifted(row *AppliedRow, in Write) {
 	})
 }
 
-func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write) error {
+func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost bool) error {
 	r := o.cfg.Rules(e.key.Table)
-	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in}
+	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in, silent: lost}
 	t.Local.After = cloneImage(l.After)
 	t.In.After = cloneImage(in.After)
 	switch {
@@ -241,7 +241,7 @@ func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write) error 
 		o.due[t.hash] = t
 	default:
 		e.lost = true
-		if r.equal(l.After, in.After) {
+		if r.sameContent(l.After, in.After) {
 			return nil
 		}
 		e.told = true

@@ -45,6 +45,7 @@ type Outcome struct {
 	Wait, Strict bool
 
 	Doubt     bool           // it may have drifted: the mark says so, and the reader will know
+	Lost      bool           // who wrote last wrote a sum only, and is in the conflict log
 	Wrote     bool           // some transaction of the group was decided to write the row
 	After     []change.Value // what it is to hold; nil: no row
 	Txn       int            // which of the group wrote it last
@@ -112,6 +113,7 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 			o.After = v.Image
 		}
 		o.Wrote, o.Txn = true, s.Txn
+		o.Lost = v.Action == Merge && v.Winner == LocalWon && v.Log
 		lost = lost || rival != nil
 	}
 	return o, nil

@@ -59,6 +59,22 @@ func (r *Rule) equal(a, b []change.Value) bool {
 	return true
 }
 
+// restored is the image that puts a write back over current: sums stay.
+func (r *Rule) restored(image, current []change.Value) []change.Value {
+	if r.Policy != Delta || image == nil || current == nil {
+		return image
+	}
+	out := append([]change.Value(nil), image...)
+	for _, i := range r.Columns {
+		out[i] = current[i]
+	}
+	return out
+}
+
+// sameContent compares what a winner takes from a loser: for Delta that is the
+// columns which are not added up.
+func (r *Rule) sameContent(a, b []change.Value) bool { return r.equal(a, r.restored(b, a)) }
+
 // beats reports whether a stays where a and b are concurrent. It is a total
 // order, the same at both sites. A copied row is the weakest of all.
 func (r *Rule) beats(a, b *Write) bool {

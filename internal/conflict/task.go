@@ -15,6 +15,7 @@ type Task struct {
 	Local   Write // the local write; with Drift the row as it was
 	In      Write // what has overwritten it
 	hash    uint64
+	silent  bool // what it is about is in the conflict log already
 	over    bool // nothing remains to be done
 }
 
@@ -34,7 +35,11 @@ const chunkVersion = -1 << 40
 // and the reader has reached the end of the log since. With nil the task is
 // over.
 func (t *Task) Plan(current []change.Value) *Plan {
-	if t.over || t.Restore && t.Rule.equal(current, t.Local.After) {
+	if t.over {
+		return nil
+	}
+	after := t.Rule.restored(t.Local.After, current)
+	if t.Restore && t.Rule.equal(current, after) {
 		return nil
 	}
 	v := Verdict{Action: Apply, Kind: Late, Winner: Incoming, Log: true}
@@ -45,9 +50,12 @@ func (t *Task) Plan(current []change.Value) *Plan {
 	}
 	if t.Restore {
 		v.Winner = LocalWon
-		p.Write, p.After, p.Notes.Restored = true, t.Local.After, []Judged{id}
+		p.Write, p.After, p.Notes.Restored = true, after, []Judged{id}
 	} else {
 		p.Notes.Judged = []Judged{id}
+	}
+	if t.silent {
+		return p
 	}
 	p.Log = &Decision{Key: t.Key, Policy: t.Rule.Policy, Verdict: v, Local: t.Local, In: t.In}
 	return p

@@ -21,6 +21,26 @@ func (w *world) check() {
 	}
 	if w.Without == 0 {
 		w.account()
+		w.sums()
+	}
+}
+
+// sums checks that every increment of both sites counts.
+func (w *world) sums() {
+	total := map[conflict.Key]int64{}
+	for _, s := range w.sites {
+		for _, t := range s.out {
+			for _, c := range t.rows {
+				if w.rules[c.key.Table].Policy == conflict.Delta {
+					total[c.key] += int64(c.after[colNumber].Bits) - int64(c.before[colNumber].Bits)
+				}
+			}
+		}
+	}
+	for k, sum := range total {
+		if have := int64(w.sites[0].rows[k][colNumber].Bits); have != sum {
+			w.fail("%s: the increments come to %d, the row says %d", name(k), sum, have)
+		}
 	}
 }
 

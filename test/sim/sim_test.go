@@ -71,7 +71,9 @@ func TestPolicies(t *testing.T) {
 		t.Run(string(p), func(t *testing.T) {
 			o := Dense()
 			o.Tables = []Table{{Name: "a", Policy: p}, {Name: "b", Policy: conflict.Newest}}
-			hold(t, o, schedules()/4)
+			if p != conflict.Delta { // its rows are there from the start, and stay
+				hold(t, o, schedules()/4)
+			}
 			o.Copy = false
 			hold(t, o, schedules()/4)
 		})

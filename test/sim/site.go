@@ -158,7 +158,9 @@ func (s *site) mend() bool {
 			}
 			s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
 		}
-		s.decided(nil, p.Log)
+		if p.Log != nil {
+			s.decided(p.Log)
+		}
 		s.log = append(s.log, r)
 		s.w.stats.Late++
 	}
@@ -173,7 +175,7 @@ func (s *site) mendAll() bool {
 }
 
 // decided notes a row of the conflict log.
-func (s *site) decided(group []*txn, d *conflict.Decision) {
+func (s *site) decided(d *conflict.Decision) {
 	v := verdict{key: d.Key, kind: d.Verdict.Kind}
 	switch {
 	case d.Verdict.Kind == conflict.Drift:

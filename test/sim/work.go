@@ -161,7 +161,7 @@ func (s *site) commit(w *work) {
 			}
 		}
 		for j := range o.Decisions {
-			s.decided(w.group, &o.Decisions[j])
+			s.decided(&o.Decisions[j])
 		}
 		delete(s.locks, c.Key)
 	}

@@ -65,7 +65,7 @@ func (w *world) say(format string, args ...any) {
 // start fills the tables and opens the rooms.
 func (w *world) start(dice *rand.Rand) {
 	for _, k := range w.keys {
-		if dice.IntN(2) == 0 {
+		if dice.IntN(2) == 0 && w.rules[k.Table].Policy != conflict.Delta {
 			continue
 		}
 		w.begun[k] = w.image(dice, k)
@@ -87,7 +87,7 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 	out := make([]change.Value, colUnique+t.Unique)
 	out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
 	for i := colNumber; i < len(out); i++ {
-		if i == colNumber && t.Policy == conflict.Newest {
+		if i == colNumber && t.Policy != conflict.NewestByColumn {
 			out[i] = change.OfInt(0)
 		} else if v := dice.IntN(w.Values + 1); v > 0 {
 			out[i] = change.OfInt(int64(v))
@@ -100,18 +100,19 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 func (w *world) pick(dice *rand.Rand, s *site) (conflict.Key, []change.Value) {
 	key := w.keys[dice.IntN(len(w.keys))]
 	switch {
+	case w.tables[key.Table].Policy == conflict.Delta:
+		return key, w.add(dice, s.rows[key])
 	case dice.IntN(4) == 0:
 		return key, nil
-	case w.tables[key.Table].Policy == conflict.Delta && s.rows[key] != nil && dice.IntN(3) > 0:
-		return key, w.add(dice, s.rows[key])
 	}
 	return key, w.image(dice, key)
 }
 
 func (w *world) add(dice *rand.Rand, row []change.Value) []change.Value {
 	out := append([]change.Value(nil), row...)
-	if n := out[colNumber]; !n.IsNull() {
-		out[colNumber] = change.OfInt(int64(n.Bits) + int64(dice.IntN(9)) - 4)
+	out[colNumber] = change.OfInt(int64(out[colNumber].Bits) + int64(dice.IntN(5)) - 2)
+	if dice.IntN(2) == 0 {
+		out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
 	}
 	return out
 }
