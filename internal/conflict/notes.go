@@ -18,7 +18,11 @@ type Notes struct {
 	Judged []Judged
 	// Restored are local writes that a late check has put back. A mark with any
 	// carries no stamps.
-	Restored []Judged
+	Restored []Restored
+	// Placed says that rows were moved between their table and the parked ones:
+	// Keys then holds every key that was written, and what else the log shows was
+	// only moved.
+	Placed bool
 }
 
 // A KeyNote names the transaction that wrote a key last.
@@ -54,18 +58,29 @@ func (n *Notes) Add(c *Case, o *Outcome, many bool) {
 	}
 }
 
+// Restored is a local write that was put back.
+type Restored struct {
+	Hash    uint64
+	Seq     uint64
+	Version int64
+}
+
 // notesFormat is the first byte of notes.
-const notesFormat = 1
+const notesFormat, notesPlaced = 1, 2
 
 var errNotes = errors.New("notes of a mark are malformed")
 
 // AppendNotes appends n in a form that ParseNotes reads; nothing for empty
 // notes, as most are.
 func AppendNotes(dst []byte, n *Notes) []byte {
-	if len(n.Keys)+len(n.Judged)+len(n.Restored) == 0 {
+	if len(n.Keys)+len(n.Judged)+len(n.Restored) == 0 && !n.Placed {
 		return dst
 	}
-	dst = append(dst, notesFormat)
+	format := byte(notesFormat)
+	if n.Placed {
+		format = notesPlaced
+	}
+	dst = append(dst, format)
 	dst = binary.AppendUvarint(dst, uint64(len(n.Keys)))
 	for _, k := range n.Keys {
 		dst = binary.LittleEndian.AppendUint64(dst, k.Hash)
@@ -81,7 +96,13 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 		}
 		dst = binary.AppendUvarint(dst, x)
 	}
-	return appendJudged(appendJudged(dst, n.Judged), n.Restored)
+	dst = appendJudged(dst, n.Judged)
+	dst = binary.AppendUvarint(dst, uint64(len(n.Restored)))
+	for _, r := range n.Restored {
+		dst = binary.AppendUvarint(binary.LittleEndian.AppendUint64(dst, r.Hash), r.Seq)
+		dst = binary.AppendVarint(dst, r.Version)
+	}
+	return dst
 }
 
 func appendJudged(dst []byte, js []Judged) []byte {
@@ -98,9 +119,10 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	if len(raw) == 0 {
 		return n, nil
 	}
-	if raw[0] != notesFormat {
+	if raw[0] != notesFormat && raw[0] != notesPlaced {
 		return n, fmt.Errorf("%w: unknown format", errNotes)
 	}
+	n.Placed = raw[0] == notesPlaced
 	d := &notesReader{raw: raw[1:]}
 	for range d.count() {
 		k := KeyNote{Hash: d.hash()}
@@ -111,7 +133,10 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 		}
 		n.Keys = append(n.Keys, k)
 	}
-	n.Judged, n.Restored = d.judged(), d.judged()
+	n.Judged = d.judged()
+	for range d.count() {
+		n.Restored = append(n.Restored, Restored{Hash: d.hash(), Seq: d.uvarint(), Version: d.varint()})
+	}
 	if d.bad || len(d.raw) > 0 {
 		return Notes{}, errNotes
 	}
@@ -127,6 +152,16 @@ func (d *notesReader) fail() { d.raw, d.bad = nil, true }
 
 func (d *notesReader) uvarint() uint64 {
 	v, n := binary.Uvarint(d.raw)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.raw = d.raw[n:]
+	return v
+}
+
+func (d *notesReader) varint() int64 {
+	v, n := binary.Varint(d.raw)
 	if n <= 0 {
 		d.fail()
 		return 0

@@ -52,6 +52,7 @@ type Observer struct {
 	tasks  []*Task
 	due    map[uint64]*Task // restores, by hash of their key
 	watch  map[*Watch]bool
+	recent *recent // nil: no table has unique keys
 }
 
 // NewObserver goes on from a point: the lower of what the peer has applied
@@ -83,6 +84,7 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 		s.Seen.Above = nil
 	}
 	o.next++
+	o.recent.begin(true)
 	return s
 }
 
@@ -91,7 +93,11 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 // rows.
 func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, after []change.Value) {
 	o.touched(key.Hash())
-	o.index.Put(key, Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after})
+	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
+	o.index.Put(key, w)
+	if t := o.recent.local(key, w.Order(), before, after); t != nil {
+		o.tasks = append(o.tasks, t)
+	}
 }
 
 // Behind says where the log goes on behind the local transaction.
@@ -105,7 +111,8 @@ type Applied struct {
 	Version int64 // of the mark
 	Carried []change.Stamp
 	Notes   Notes
-	Rows    []AppliedRow // what the log shows, of the project's tables
+	Rows    []AppliedRow // what the log shows, of the project's tables and, as rows of them, of parked
+	Parked  []Key        // whose parked row was written or taken out
 }
 
 // An AppliedRow is a row that an applied transaction changed.
@@ -121,12 +128,19 @@ var errMark = errors.New("conflict: a row of an applied transaction is not in it
 func (o *Observer) Applied(a *Applied) error {
 	o.clock.Raise(a.Version)
 	o.seen.Add(a.Carried)
+	o.recent.begin(false)
+	for _, key := range a.Parked {
+		if o.recent != nil {
+			delete(o.recent.replaced, key.Hash())
+		}
+	}
 	for _, j := range a.Notes.Judged {
 		o.judged(j)
 	}
 	if len(a.Notes.Restored) > 0 || len(a.Carried) == 0 {
 		for _, j := range a.Notes.Restored {
 			o.touched(j.Hash)
+			o.recent.applied(j.Hash, Order{j.Version, o.cfg.Rank, 0})
 			for w := range o.watch {
 				w.keys[j.Hash] = true
 			}
@@ -145,10 +159,15 @@ func (o *Observer) Applied(a *Applied) error {
 	for i := range a.Rows {
 		hash := a.Rows[i].Key.Hash()
 		k, ok := notes[hash]
+		if !ok && a.Notes.Placed { // it was moved, not written
+			continue
+		}
 		if !ok && len(a.Carried) > 1 {
 			return fmt.Errorf("%w: %s", errMark, a.Rows[i].Key.Table)
 		}
-		k.Hash = hash
+		if k.Hash = hash; k.Silent {
+			continue // it was taken in above
+		}
 		if err := o.late(a, k, &a.Rows[i]); err != nil {
 			return err
 		}
@@ -188,6 +207,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
 	pending := o.due[k.Hash]
 	o.touched(k.Hash)
+	o.recent.applied(k.Hash, in.Order())
 	if k.Doubt && row != nil && o.index.Find(row.Key) == nil {
 		o.drifted(row, in)
 	}

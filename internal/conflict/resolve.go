@@ -35,6 +35,7 @@ type Case struct {
 	Current []change.Value // under its lock
 	Local   *Local         // what the index knows, read after Current was locked; nil: nothing
 	Copying bool           // the table is being copied: rows not there yet are no drift
+	Unique  bool           // rows of the table may be parked: one that is there may have been no row to who inserted
 }
 
 // An Outcome is what becomes of the row.
@@ -81,7 +82,7 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 			return Outcome{Wait: true}, nil
 		}
 		v := Decide(c.Rule, &in, s.Before, rival, o.After)
-		if rival == nil && v.Kind == Drift && (c.Local != nil || c.Copying && o.After == nil) {
+		if rival == nil && v.Kind == Drift && (c.Local != nil || c.Copying && o.After == nil || c.Unique && s.Before == nil) {
 			// A conflict a moment ago, or a row that a copy has not brought yet.
 			v = Verdict{Action: Apply, Image: v.Image}
 			if v.Image != nil {

@@ -28,6 +28,9 @@ func (o *Observer) settle(carried []change.Stamp) {
 	}
 	o.bound = bound
 	o.index.Settle(bound)
+	if o.Task() == nil {
+		o.recent.settle(bound)
+	}
 }
 
 // CaughtUp says that the log was read to the end that it had when the observer

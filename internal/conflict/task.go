@@ -11,12 +11,16 @@ type Task struct {
 	Key     Key
 	Rule    *Rule
 	Restore bool
-	Drift   bool  // there is no local write: the row was not as expected, and nothing explains it
-	Local   Write // the local write; with Drift the row as it was
-	In      Write // what has overwritten it
-	hash    uint64
-	silent  bool // what it is about is in the conflict log already
-	over    bool // nothing remains to be done
+	// Revisit: the application gave values up that parked rows claim, or wrote a
+	// parked row's key: place anew who claims Released, and Key.
+	Revisit  bool
+	Released []Claim
+	Drift    bool  // there is no local write: the row was not as expected, and nothing explains it
+	Local    Write // the local write; with Drift the row as it was
+	In       Write // what has overwritten it
+	hash     uint64
+	silent   bool // what it is about is in the conflict log already
+	over     bool // nothing remains to be done
 }
 
 // A Plan is what is to be written for a task, in one transaction.
@@ -33,13 +37,15 @@ const chunkVersion = -1 << 40
 
 // Plan says what is to be done, where current is in the row, under its lock,
 // and the reader has reached the end of the log since. With nil the task is
-// over.
-func (t *Task) Plan(current []change.Value) *Plan {
-	if t.over {
+// over. parked says that the row is not in the table: then it is put back even
+// if it is the same, since its stamp decides where it belongs. Of a Revisit there
+// is no plan.
+func (t *Task) Plan(current []change.Value, parked bool) *Plan {
+	if t.over || t.Revisit {
 		return nil
 	}
 	after := t.Rule.restored(t.Local.After, current)
-	if t.Restore && t.Rule.equal(current, after) {
+	if t.Restore && !parked && t.Rule.equal(current, after) {
 		return nil
 	}
 	v := Verdict{Action: Apply, Kind: Late, Winner: Incoming, Log: true}
@@ -50,7 +56,7 @@ func (t *Task) Plan(current []change.Value) *Plan {
 	}
 	if t.Restore {
 		v.Winner = LocalWon
-		p.Write, p.After, p.Notes.Restored = true, after, []Judged{id}
+		p.Write, p.After, p.Notes.Restored = true, after, []Restored{{id.Hash, id.Seq, t.Local.Version}}
 	} else {
 		p.Notes.Judged = []Judged{id}
 	}
@@ -77,6 +83,7 @@ func (o *Observer) Done(t *Task) {
 	t.over = true
 	if o.due[t.hash] == t {
 		delete(o.due, t.hash)
+		o.recent.applied(t.hash, t.Local.Order())
 	}
 	o.Task()
 }

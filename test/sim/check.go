@@ -18,6 +18,10 @@ func (w *world) check() {
 			w.fail("the sites differ at %s: %s and %s", name(k), image(a.rows[k]), image(b.rows[k]))
 			return
 		}
+		if p, q := a.parked[k], b.parked[k]; (p == nil) != (q == nil) || p != nil && !same(p.Row, q.Row) {
+			w.fail("the sites differ in the parked row of %s", name(k))
+			return
+		}
 	}
 	if w.Without == 0 {
 		w.account()

@@ -36,7 +36,7 @@ func (c *chunk) step(w *world, a, b *site) {
 	case 1:
 		c.rows = c.rows[:0]
 		for _, k := range c.keys {
-			c.rows = append(c.rows, a.rows[k])
+			c.rows = append(c.rows, a.union(k))
 		}
 		c.high = uint64(a.locals)
 		c.state = 2
@@ -74,20 +74,29 @@ func (c *chunk) begin(w *world, a, b *site) {
 }
 
 func (c *chunk) write(w *world, b *site) {
+	b.readAll()
 	r := &record{version: c.low.Version + 1, carried: []change.Stamp{noSeq(c.low.Seen)}}
-	for _, k := range c.keys {
+	notes := conflict.Notes{Placed: true}
+	var writes []placed
+	for i, k := range c.keys {
 		if b.locks[k] != nil {
 			return // the window orders a chunk behind them
 		}
-	}
-	for i, k := range c.keys {
 		seq, touched := b.touched[k]
-		if touched && seq >= c.low.Seq && w.Without&CopyTouched == 0 || c.rows[i] == nil || b.rows[k] != nil {
+		if touched && seq >= c.low.Seq && w.Without&CopyTouched == 0 || c.rows[i] == nil || b.rows[k] != nil || b.parked[k] != nil ||
+			w.tables[k.Table].Unique > 0 && !b.observer.Absent(k) {
 			continue
 		}
-		x, _ := b.set(k, c.rows[i])
-		r.rows = append(r.rows, x)
+		in := conflict.Write{Seq: change.NoSeq}
+		writes = append(writes, placed{k, nil, c.rows[i], in.Order()})
+		notes.Keys = append(notes.Keys, conflict.KeyNote{Hash: k.Hash()})
 	}
+	moves, ok := b.place(nil, writes, nil)
+	if !ok {
+		return
+	}
+	b.move(moves, r)
+	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
 	b.log = append(b.log, r)
 	c.state = 3
 	c.watch.Close()

@@ -44,6 +44,11 @@ const (
 	CopyTouched
 	CopyHold
 	CopyReread
+	Park
+	Replaced
+	Recent
+	ClashAtEnd
+	Revisit
 )
 
 // without says which rules of the observer are left out.
@@ -66,4 +71,12 @@ func Dense() Options {
 		Tables: []Table{{Name: "a", Policy: conflict.Newest}, {Name: "b", Policy: conflict.Newest}},
 		Keys:   2, Values: 4, Ops: 20, Window: 6, Group: 4, Restart: true, Copy: true, Lazy: true,
 	}
+}
+
+// Unique is dense schedules over tables with unique keys.
+func Unique(keys int) Options {
+	o := Dense()
+	o.Tables = []Table{{Name: "a", Policy: conflict.Newest, Unique: keys}}
+	o.Keys, o.Values = 4, 3
+	return o
 }

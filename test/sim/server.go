@@ -21,6 +21,7 @@ type record struct {
 	version int64 // of a mark
 	carried []change.Stamp
 	notes   []byte
+	parked  []conflict.Key // whose parked row was written or taken out
 }
 
 // A verdict is a row of the conflict table.
@@ -36,6 +37,7 @@ type writeID struct{ site, seq int }
 // A server is one tenant: what a crash of ours does not take away.
 type server struct {
 	rows      map[conflict.Key][]change.Value
+	parked    map[conflict.Key]*conflict.Parked
 	log       []*record
 	locks     map[conflict.Key]*work
 	clock     int64
@@ -49,7 +51,7 @@ type server struct {
 }
 
 func newServer(clock int64) *server {
-	return &server{rows: map[conflict.Key][]change.Value{}, locks: map[conflict.Key]*work{}, wrote: map[conflict.Key]bool{}, clock: clock}
+	return &server{rows: map[conflict.Key][]change.Value{}, parked: map[conflict.Key]*conflict.Parked{}, locks: map[conflict.Key]*work{}, wrote: map[conflict.Key]bool{}, clock: clock}
 }
 
 // set writes a row, and tells whether the log shows it.

@@ -79,3 +79,13 @@ func TestPolicies(t *testing.T) {
 		})
 	}
 }
+
+func TestUnique(t *testing.T) {
+	for keys := 1; keys <= 3; keys++ {
+		o := Unique(keys)
+		o.Copy = false
+		hold(t, o, schedules()/4)
+		o.Copy = true
+		hold(t, o, schedules()/4)
+	}
+}

@@ -39,6 +39,7 @@ func (s *site) open(from conflict.Point) {
 	s.observer = conflict.NewObserver(conflict.ObserverConfig{
 		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.Options.without(),
 	}, from)
+	s.observer.Unique(s.w.claims, s)
 	s.at, _ = strconv.Atoi(string(from.Position))
 	s.upTo = len(s.log)
 	s.inflight, s.fetched, s.works = nil, int(s.applied.Low), nil
@@ -133,7 +134,7 @@ func (s *site) readApplied(r *record) {
 			notes.Keys[i].Txn = 0
 		}
 	}
-	a := &conflict.Applied{Version: r.version, Carried: r.carried, Notes: notes}
+	a := &conflict.Applied{Version: r.version, Carried: r.carried, Notes: notes, Parked: r.parked}
 	for _, c := range r.rows {
 		a.Rows = append(a.Rows, conflict.AppliedRow{Key: c.key, Before: c.before, After: c.after})
 	}
@@ -143,21 +144,23 @@ func (s *site) readApplied(r *record) {
 	}
 }
 
-// mend does one task of the observer; false: there is none, or its row is locked.
+// mend does one task of the observer; false: there is none, or a row is locked.
 func (s *site) mend() bool {
 	t := s.observer.Task()
 	if t == nil || s.locks[t.Key] != nil {
 		return false
 	}
 	s.readAll()
-	if p := t.Plan(s.rows[t.Key]); p != nil {
-		r := &record{version: p.Version, notes: conflict.AppendNotes(nil, &p.Notes)}
-		if p.Write {
-			if c, logged := s.set(t.Key, p.After); logged {
-				r.rows = append(r.rows, c)
-			}
-			s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
+	r := &record{version: -1 << 40}
+	if t.Revisit {
+		if s.w.Without&Revisit == 0 && !s.revisit(t, r) {
+			return false
 		}
+	} else if p := t.Plan(s.union(t.Key), s.parked[t.Key] != nil); p != nil {
+		if p.Write && !s.putBack(t, p, r) {
+			return false
+		}
+		r.version, r.notes = p.Version, conflict.AppendNotes(nil, &p.Notes)
 		if p.Log != nil {
 			s.decided(p.Log)
 		}
@@ -166,6 +169,28 @@ func (s *site) mend() bool {
 	}
 	s.observer.Done(t)
 	return true
+}
+
+func (s *site) revisit(t *conflict.Task, r *record) bool {
+	moves, ok := s.place(nil, nil, t.Released, t.Key)
+	if ok && len(moves) > 0 {
+		s.move(moves, r)
+		r.notes = conflict.AppendNotes(nil, &conflict.Notes{Placed: true})
+		s.log = append(s.log, r)
+	}
+	return ok
+}
+
+func (s *site) putBack(t *conflict.Task, p *conflict.Plan, r *record) bool {
+	writes := []placed{{t.Key, s.union(t.Key), p.After, t.Local.Order()}}
+	moves, ok := s.place(nil, writes, nil)
+	if ok {
+		s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
+		s.move(moves, r)
+		p.Notes.Placed = true
+		r.rows = changes(writes)
+	}
+	return ok
 }
 
 func (s *site) mendAll() bool {
@@ -208,6 +233,9 @@ func (s *site) local(dice *rand.Rand) {
 	for range 1 + dice.IntN(3) {
 		key, after := s.w.pick(dice, s)
 		if s.locks[key] != nil {
+			continue
+		}
+		if !s.allowed(key, after) {
 			continue
 		}
 		if c, logged := s.set(key, after); logged {

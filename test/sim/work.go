@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
@@ -71,6 +72,13 @@ func (s *site) free(group []*txn, i int) bool {
 			return false
 		}
 	}
+	for _, x := range s.works {
+		for _, o := range x.group {
+			if s.w.overlap(o, t) {
+				return false
+			}
+		}
+	}
 	for _, o := range group {
 		if s.w.overlap(o, t) && s.w.mergeless(t) {
 			return false
@@ -96,7 +104,7 @@ func (w *work) add(s *site, n int, c rowChange) {
 		}
 	}
 	s.locks[c.key] = w
-	w.cases = append(w.cases, &conflict.Case{Rule: s.w.rule(c.key.Table), Key: c.key, Current: s.rows[c.key]})
+	w.cases = append(w.cases, &conflict.Case{Rule: s.w.rule(c.key.Table), Key: c.key, Unique: s.w.tables[c.key.Table].Unique > 0})
 	w.steps = append(w.steps, []conflict.Step{step})
 }
 
@@ -139,59 +147,89 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 }
 
 func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach conflict.Reach) (conflict.Outcome, error) {
+	c.Current = s.union(c.Key)
 	c.Local = s.observer.Index().Find(c.Key)
 	return c.Resolve(w.carried, steps, reach)
 }
 
 func (s *site) commit(w *work) {
 	r := &record{version: -1 << 40}
-	var notes conflict.Notes
-	set := s.applied
+	writes := s.writes(w)
+	clash := s.clashes(writes)
+	if clash {
+		if s.w.Without&ClashAtEnd == 0 {
+			s.readAll()
+			for i, c := range w.cases {
+				w.outcome[i], _ = s.resolve(w, c, w.steps[i], conflict.AtEnd)
+			}
+			writes = s.writes(w)
+		}
+		moves, ok := s.place(w, writes, nil)
+		if !ok {
+			s.abort(w)
+			return
+		}
+		s.move(moves, r)
+	} else {
+		s.write(writes)
+	}
+	r.rows = changes(writes)
+	r.notes = s.notes(w, clash)
 	for _, t := range w.group {
 		r.carried = append(r.carried, t.stamp)
 		r.version = max(r.version, t.stamp.Version)
-		set = set.With(t.stamp.Seq)
+		s.applied = s.applied.With(t.stamp.Seq)
 	}
-	for i, c := range w.cases {
-		o := &w.outcome[i]
-		notes.Add(c, o, len(w.group) > 1)
-		if o.Wrote {
-			if x, logged := s.set(c.Key, o.After); logged {
-				r.rows = append(r.rows, x)
-			}
-		}
-		for j := range o.Decisions {
-			s.decided(&o.Decisions[j])
-		}
-		delete(s.locks, c.Key)
-	}
-	if s.w.Without&Silent != 0 {
-		kept := notes.Keys[:0]
-		for _, k := range notes.Keys {
-			if !k.Silent {
-				kept = append(kept, k)
-			}
-		}
-		notes.Keys = kept
-	}
-	r.notes = conflict.AppendNotes(nil, &notes)
-	s.log = append(s.log, r)
-	s.applied = set
 	if w.settled.Seq > s.settled.Seq {
 		s.settled = w.settled
 	}
-	for i := range s.works {
-		if s.works[i] == w {
-			s.works = append(s.works[:i:i], s.works[i+1:]...)
-			break
-		}
-	}
+	s.log = append(s.log, r)
+	s.end(w)
 	s.w.say("site %d commits %s: %s", s.id, groupText(w.group), rowsText(r.rows))
 	s.w.stats.Groups++
 }
 
-// has reports whether a seq of the peer is applied or being applied.
-func (s *site) has(seq uint64) bool { return s.applied.Has(seq) || int(seq) < s.fetched }
+// writes gives what the outcomes write.
+func (s *site) writes(w *work) []placed {
+	var out []placed
+	for i, c := range w.cases {
+		if o := &w.outcome[i]; o.Wrote {
+			t := w.carried[o.Txn]
+			out = append(out, placed{c.Key, s.union(c.Key), o.After, conflict.Order{Version: t.Stamp.Version, Rank: t.Rank}})
+		}
+	}
+	return out
+}
+
+func (s *site) notes(w *work, clash bool) []byte {
+	notes := conflict.Notes{Placed: clash}
+	for i, c := range w.cases {
+		notes.Add(c, &w.outcome[i], clash || len(w.group) > 1)
+		for j := range w.outcome[i].Decisions {
+			s.decided(&w.outcome[i].Decisions[j])
+		}
+	}
+	if s.w.Without&Silent != 0 {
+		notes.Keys = slices.DeleteFunc(notes.Keys, func(k conflict.KeyNote) bool { return k.Silent })
+	}
+	return conflict.AppendNotes(nil, &notes)
+}
+
+// end takes a work off, with its locks.
+func (s *site) end(w *work) {
+	for _, c := range w.cases {
+		delete(s.locks, c.Key)
+	}
+	s.works = slices.DeleteFunc(s.works, func(x *work) bool { return x == w })
+}
+
+// abort rolls a work back, as a deadlock does: it is tried again.
+func (s *site) abort(w *work) {
+	s.end(w)
+	s.inflight = append(s.inflight, w.group...)
+	sortGroup(s.inflight)
+	s.w.say("site %d rolls back %s", s.id, groupText(w.group))
+}
 
 func noSeq(seen change.Seqs) change.Stamp {
 	return change.Stamp{Seq: change.NoSeq, Version: -1 << 40, Seen: seen}

@@ -11,7 +11,7 @@ import (
 
 // Stats counts what happened in schedules.
 type Stats struct {
-	Schedules, Failed, Conflicts, Late, Drift, Groups int
+	Schedules, Failed, Conflicts, Late, Drift, Groups, Parked int
 }
 
 // A world is one schedule under way.
@@ -68,7 +68,9 @@ func (w *world) start(dice *rand.Rand) {
 		if dice.IntN(2) == 0 && w.rules[k.Table].Policy != conflict.Delta {
 			continue
 		}
-		w.begun[k] = w.image(dice, k)
+		if w.begun[k] = w.image(dice, k); !w.sites[0].allowed(k, w.begun[k]) {
+			continue
+		}
 		w.sites[0].rows[k] = w.begun[k]
 		if !w.Copy {
 			w.sites[1].rows[k] = w.begun[k]
@@ -117,11 +119,16 @@ func (w *world) add(dice *rand.Rand, row []change.Value) []change.Value {
 	return out
 }
 
+// both gives the unique values that a change takes or gives up.
+func (w *world) both(c rowChange) []conflict.Claim {
+	return append(w.claims(c.key, c.before), w.claims(c.key, c.after)...)
+}
+
 // overlap reports whether two transactions share a key.
 func (w *world) overlap(a, b *txn) bool {
 	for _, x := range a.rows {
 		for _, y := range b.rows {
-			if x.key == y.key {
+			if x.key == y.key || meets(w.both(x), w.both(y)) {
 				return true
 			}
 		}
