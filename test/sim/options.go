@@ -30,6 +30,7 @@ type Options struct {
 	Restart bool // readers and appliers restart
 	Copy    bool // site 1 begins empty and is filled while both are written
 	Lazy    bool // the wait for the end of the log is cut short at random
+	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
 	Without uint // rules left out: the constants below
 }
 

@@ -36,6 +36,11 @@ func (o *Options) Make(seed uint64) Schedule {
 	s := Schedule{Start: dice.Uint64()}
 	for ops := 0; ops < o.Ops; {
 		x := Step{Site: dice.IntN(2), Dice: dice.Uint64()}
+		if o.Chunks > 0 && dice.IntN(40) < o.Chunks {
+			x.Kind = stepChunk
+			s.Steps = append(s.Steps, x)
+			continue
+		}
 		switch n := dice.IntN(40); {
 		case n < 10:
 			x.Kind = stepLocal

@@ -98,7 +98,7 @@ func (s *site) readLocal(r *record) {
 	s.observer.Behind(&stamp, position)
 	s.w.say("site %d reads local seq %d: version %d, seen %s", s.id, stamp.Seq, stamp.Version, seqs(stamp.Seen))
 	if int(stamp.Seq) < len(s.out) {
-		if o := s.out[stamp.Seq]; o.stamp.Version != stamp.Version || seqs(o.stamp.Seen) != seqs(stamp.Seen) {
+		if o := s.out[stamp.Seq]; o.stamp.Version != stamp.Version || seqsString(o.stamp.Seen) != seqsString(stamp.Seen) {
 			s.w.fail("site %d: a restart changed the stamp of seq %d", s.id, stamp.Seq)
 		}
 		return
