@@ -36,10 +36,10 @@ func TestDecide(t *testing.T) {
 		conflict.Stop: refuse, conflict.Overwrite: apply, conflict.Ignore: keep,
 	}
 	for _, x := range []struct {
-		kind           conflict.Kind
-		local, in      write
-		except         map[conflict.Policy]want // where it depends on more than the age
-		exceptIfNewer  map[conflict.Policy]want
+		kind          conflict.Kind
+		local, in     write
+		except        map[conflict.Policy]want // where it depends on more than the age
+		exceptIfNewer map[conflict.Policy]want
 	}{
 		{kind: conflict.InsertInsert, local: insert(mine), in: insert(theirs)},
 		{

@@ -25,7 +25,8 @@ var (
 	oldest      = Order{chunkVersion, 0, 0}
 )
 
-func (a Order) beats(b Order) bool {
+// Beats reports whether a is the newer one.
+func (a Order) Beats(b Order) bool {
 	if a.Version != b.Version {
 		return a.Version > b.Version
 	}
@@ -201,7 +202,7 @@ func (r *placing) beats(o *placing) bool {
 	switch {
 	case r.Known && o.Known:
 		// Equal only while a restore is due.
-		return r.Order.beats(o.Order) || r.Order == o.Order && compareKeys(r.Key, o.Key) > 0
+		return r.Order.Beats(o.Order) || r.Order == o.Order && compareKeys(r.Key, o.Key) > 0
 	case r.Known:
 		return newer(r)
 	}
@@ -282,7 +283,7 @@ func (p *Placement) above(r *placing) Order {
 		}
 		up := o.Parked.Order
 		up.Sub++
-		if up.beats(best) {
+		if up.Beats(best) {
 			best = up
 		}
 	}

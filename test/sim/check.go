@@ -26,6 +26,7 @@ func (w *world) check() {
 	if w.Without == 0 {
 		w.account()
 		w.sums()
+		w.truth()
 	}
 }
 
@@ -118,4 +119,41 @@ func concurrentSame(h head, others []head) bool {
 		}
 	}
 	return false
+}
+
+// truth checks tables with unique keys against what the writes come to: of each
+// key the newest write of all is held, and it is in the table if and only if it
+// is the newest claimant of each of its values.
+func (w *world) truth() {
+	rows := map[conflict.Key]placed{}
+	for k, row := range w.begun {
+		rows[k] = placed{key: k, after: row, order: conflict.Order{Version: -1 << 40, Sub: -1}}
+	}
+	for i, s := range w.sites {
+		for _, t := range s.out {
+			o := conflict.Order{Version: t.stamp.Version, Rank: i}
+			for _, c := range t.rows {
+				if r, ok := rows[c.key]; !ok || !r.order.Beats(o) {
+					rows[c.key] = placed{key: c.key, after: c.after, order: o}
+				}
+			}
+		}
+	}
+	for k, r := range rows {
+		if w.rules[k.Table].Policy != conflict.Newest || w.Copy && w.tables[k.Table].Unique == 0 {
+			continue
+		}
+		if have := w.sites[0].union(k); !same(have, r.after) {
+			w.fail("%s is %s, the newest write of all is %s", name(k), image(have), image(r.after))
+		}
+		belongs := r.after != nil
+		for _, o := range rows {
+			if o.key != k && meets(w.claims(o.key, o.after), w.claims(k, r.after)) && o.order.Beats(r.order) {
+				belongs = false
+			}
+		}
+		if belongs != (w.sites[0].rows[k] != nil) {
+			w.fail("%s %s: in the table %v, by the rule %v", name(k), image(r.after), !belongs, belongs)
+		}
+	}
 }

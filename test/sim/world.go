@@ -40,7 +40,7 @@ func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
 		}
 	}
 	for i := range w.sites {
-		w.sites[i] = &site{server: newServer(int64(10 * i)), w: w, id: i, touched: map[conflict.Key]uint64{}}
+		w.sites[i] = &site{server: newServer(0), w: w, id: i, touched: map[conflict.Key]uint64{}}
 	}
 	w.sites[0].peer, w.sites[1].peer = w.sites[1], w.sites[0]
 	return w
@@ -64,13 +64,18 @@ func (w *world) say(format string, args ...any) {
 
 // start fills the tables and opens the rooms.
 func (w *world) start(dice *rand.Rand) {
+	for _, s := range w.sites {
+		s.clock = int64(dice.IntN(6))
+	}
 	for _, k := range w.keys {
 		if dice.IntN(2) == 0 && w.rules[k.Table].Policy != conflict.Delta {
 			continue
 		}
-		if w.begun[k] = w.image(dice, k); !w.sites[0].allowed(k, w.begun[k]) {
+		row := w.image(dice, k)
+		if !w.sites[0].allowed(k, row) {
 			continue
 		}
+		w.begun[k] = row
 		w.sites[0].rows[k] = w.begun[k]
 		if !w.Copy {
 			w.sites[1].rows[k] = w.begun[k]
