@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"duplex/internal/change"
@@ -232,16 +233,11 @@ func (s *site) local(dice *rand.Rand) {
 	r := &record{local: true, committed: s.clock, id: s.locals}
 	for range 1 + dice.IntN(3) {
 		key, after := s.w.pick(dice, s)
-		if s.locks[key] != nil {
+		if other := s.w.keys[dice.IntN(len(s.w.keys))]; dice.IntN(6) == 0 {
+			s.swap(r, key, other)
 			continue
 		}
-		if !s.allowed(key, after) {
-			continue
-		}
-		if c, logged := s.set(key, after); logged {
-			r.rows = append(r.rows, c)
-			s.wrote[key] = true
-		}
+		s.statement(r, key, after)
 	}
 	if len(r.rows) == 0 {
 		return
@@ -249,4 +245,30 @@ func (s *site) local(dice *rand.Rand) {
 	s.locals++
 	s.log = append(s.log, r)
 	s.w.say("site %d local transaction %d at %d: %s", s.id, r.id, s.clock, rowsText(r.rows))
+}
+
+// statement is one INSERT, UPDATE or DELETE of the application: false if a lock
+// or the constraint is in its way.
+func (s *site) statement(r *record, key conflict.Key, after []change.Value) bool {
+	if s.locks[key] != nil || !s.allowed(key, after) {
+		return false
+	}
+	if c, logged := s.set(key, after); logged {
+		r.rows = append(r.rows, c)
+		s.wrote[key] = true
+	}
+	return true
+}
+
+// swap exchanges a unique value of two rows, by way of NULL.
+func (s *site) swap(r *record, a, b conflict.Key) {
+	x, y := s.rows[a], s.rows[b]
+	if a == b || a.Table != b.Table || len(x) <= colUnique || y == nil || s.locks[a] != nil || s.locks[b] != nil {
+		return
+	}
+	without, given, taken := slices.Clone(x), slices.Clone(y), slices.Clone(x)
+	without[colUnique], given[colUnique], taken[colUnique] = change.Value{}, x[colUnique], y[colUnique]
+	if s.statement(r, a, without) && s.statement(r, b, given) {
+		s.statement(r, a, taken)
+	}
 }
