@@ -155,18 +155,20 @@ func (o *Options) Shrink(s Schedule) Schedule {
 	fails := func(steps []Step) bool {
 		return o.Run(Schedule{s.Start, steps}, nil, &Stats{}) != ""
 	}
-	for size := len(s.Steps) / 2; size > 0; size /= 2 {
+	for size := max(1, len(s.Steps)/2); ; {
+		cut := false
 		for at := 0; at+size <= len(s.Steps); {
 			less := append(append([]Step(nil), s.Steps[:at]...), s.Steps[at+size:]...)
 			if fails(less) {
-				s.Steps = less
+				s.Steps, cut = less, true
 			} else {
 				at += size
 			}
 		}
-		if size == 1 {
+		if size == 1 && !cut {
 			break
 		}
+		size = max(1, size/2)
 	}
 	return s
 }

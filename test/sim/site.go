@@ -38,7 +38,7 @@ type site struct {
 // open starts the rooms from what is durable.
 func (s *site) open(from conflict.Point) {
 	s.observer = conflict.NewObserver(conflict.ObserverConfig{
-		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.Options.without(),
+		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.without(),
 	}, from)
 	s.observer.Unique(s.w.claims, s)
 	s.at, _ = strconv.Atoi(string(from.Position))
