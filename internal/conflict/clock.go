@@ -1,6 +1,3 @@
-// Package conflict decides: which transactions are concurrent, and which of
-// two concurrent writes wins. It is pure: no clock of its own, no database, no
-// goroutine.
 package conflict
 
 import "duplex/internal/change"

@@ -1,0 +1,46 @@
+package conflict_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/conflict"
+)
+
+func TestNotes(t *testing.T) {
+	require.Empty(t, conflict.AppendNotes(nil, &conflict.Notes{}), "a mark with nothing to say pays nothing")
+	for _, n := range []conflict.Notes{
+		{},
+		{Placed: true},
+		{Keys: []conflict.KeyNote{{Hash: 1, Txn: 0}, {Hash: 1<<64 - 1, Txn: 2, Silent: true}, {Hash: 5, Txn: 1, Doubt: true}, {Hash: 6, Lost: true}}},
+		{Judged: []conflict.Judged{{Hash: 7, Seq: 1 << 40}}, Restored: []conflict.Restored{{Hash: 8, Seq: 3, Version: -5}}, Placed: true},
+	} {
+		raw := conflict.AppendNotes(nil, &n)
+		back, err := conflict.ParseNotes(raw, 3)
+		require.NoError(t, err)
+		require.Equal(t, n, back)
+		for i := 1; i < len(raw); i++ {
+			_, err := conflict.ParseNotes(raw[:i], 3)
+			require.Error(t, err, "cut at %d", i)
+		}
+		if len(n.Keys) > 0 {
+			_, err := conflict.ParseNotes(raw, 2)
+			require.Error(t, err, "a transaction that the mark does not carry")
+		}
+	}
+}
+
+func FuzzParseNotes(f *testing.F) {
+	f.Add(conflict.AppendNotes(nil, &conflict.Notes{Keys: []conflict.KeyNote{{Hash: 9, Txn: 1, Silent: true}}, Judged: []conflict.Judged{{Hash: 1, Seq: 2}}}), 3)
+	f.Add([]byte{2, 0, 0, 0}, 0)
+	f.Fuzz(func(t *testing.T, raw []byte, txns int) {
+		n, err := conflict.ParseNotes(raw, max(txns, 0))
+		if err != nil {
+			return
+		}
+		back, err := conflict.ParseNotes(conflict.AppendNotes(nil, &n), max(txns, 0))
+		require.NoError(t, err)
+		require.Equal(t, n, back)
+	})
+}

@@ -1,0 +1,271 @@
+package conflict
+
+import (
+	"errors"
+	"fmt"
+
+	"duplex/internal/change"
+)
+
+// A Point is a place of a site's log to which its reader can go back. Read
+// again from there, the log gives the same stamps.
+type Point struct {
+	Seq      uint64 // of the next local transaction
+	Version  int64
+	Seen     change.Seqs
+	Position change.Position
+}
+
+// Rules that can be left out, for the test that shows that each is needed.
+const (
+	WithoutLateCheck = 1 << iota
+	WithoutMonotone
+	WithoutExactSeen
+)
+
+// ObserverConfig says whose log is observed.
+type ObserverConfig struct {
+	Rank    int // of the site
+	Peer    int // rank of the other one
+	Rules   func(table string) *Rule
+	Without uint // zero in the product
+}
+
+// An Observer holds the rules of a site's reader. It is fed with every
+// transaction of the log in order, and gives stamps, the index of what the peer
+// may not have seen, and what has to be mended. It is for one goroutine at a
+// time; only what the index holds is asked for by others meanwhile, under a lock
+// of the caller's.
+type Observer struct {
+	cfg   ObserverConfig
+	clock *Clock
+	seen  *Seen
+	next  uint64 // seq of the next local transaction
+	index *Index
+	heard map[uint64]uint64 // of the peer's seqs from the contiguous ones on: the low of what they had seen
+	holds map[*Hold]uint64
+	bound uint64 // every local write below it is settled
+	ready bool   // the log was read to its end once: settling may begin
+
+	points points
+	stored Point // what Settled gives
+	tasks  []*Task
+	due    map[uint64]*Task // restores, by hash of their key
+	watch  map[*Watch]bool
+	recent *recent // nil: no table has unique keys
+}
+
+// NewObserver goes on from a point: the lower of what the peer has applied
+// without a gap and what this site has stored of Settled.
+func NewObserver(cfg ObserverConfig, from Point) *Observer {
+	return &Observer{
+		cfg: cfg, clock: NewClock(from.Version), seen: NewSeen(from.Seen), next: from.Seq, index: NewIndex(cfg.Rules),
+		heard: map[uint64]uint64{}, holds: map[*Hold]uint64{}, bound: from.Seq, stored: from,
+		points: points{all: []Point{from}}, due: map[uint64]*Task{}, watch: map[*Watch]bool{},
+	}
+}
+
+// Index is what the applier asks.
+func (o *Observer) Index() *Index { return o.index }
+
+// Watermark is where the observer stands.
+func (o *Observer) Watermark() change.Watermark {
+	return change.Watermark{Seq: o.next, Version: o.clock.Last(), Seen: o.seen.Set()}
+}
+
+// Stamp takes in a local transaction that committed at committed, in
+// microseconds since 1970. Wrote follows for each of its rows, then Behind.
+func (o *Observer) Stamp(committed int64) change.Stamp {
+	s := change.Stamp{Seq: o.next, Version: committed, Seen: o.seen.Set()}
+	if o.cfg.Without&WithoutMonotone == 0 {
+		s.Version = o.clock.Next(committed)
+	}
+	if o.cfg.Without&WithoutExactSeen != 0 {
+		s.Seen.Above = nil
+	}
+	o.next++
+	o.recent.begin(true)
+	return s
+}
+
+// Wrote takes in a row of the local transaction: before and after are its
+// images, nil where there is no row. An update that changes the identity is two
+// rows.
+func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, after []change.Value) {
+	o.touched(key.Hash())
+	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
+	o.index.Put(key, w)
+	if t := o.recent.local(key, w.Order(), before, after); t != nil {
+		o.tasks = append(o.tasks, t)
+	}
+}
+
+// Behind says where the log goes on behind the local transaction.
+func (o *Observer) Behind(s *change.Stamp, position change.Position) {
+	o.points.add(Point{Seq: s.Seq + 1, Version: o.clock.Last(), Seen: s.Seen, Position: position})
+}
+
+// An Applied is a transaction of the log that carries a mark of this site's
+// inbound link.
+type Applied struct {
+	Version int64 // of the mark
+	Carried []change.Stamp
+	Notes   Notes
+	Rows    []AppliedRow // what the log shows, of the project's tables and, as rows of them, of parked
+	Parked  []Key        // whose parked row was written or taken out
+}
+
+// An AppliedRow is a row that an applied transaction changed.
+type AppliedRow struct {
+	Key           Key
+	Before, After []change.Value
+}
+
+var errMark = errors.New("conflict: a row of an applied transaction is not in its mark's notes")
+
+// Applied takes in a marked transaction: the late check, and what may settle.
+// It fails with ErrStop where a policy leaves a decision to a person.
+func (o *Observer) Applied(a *Applied) error {
+	o.clock.Raise(a.Version)
+	o.seen.Add(a.Carried)
+	o.recent.begin(false)
+	for _, key := range a.Parked {
+		if o.recent != nil {
+			delete(o.recent.replaced, key.Hash())
+		}
+	}
+	for _, j := range a.Notes.Judged {
+		o.judged(j)
+	}
+	if len(a.Notes.Restored) > 0 || len(a.Carried) == 0 {
+		for _, j := range a.Notes.Restored {
+			o.touched(j.Hash)
+			o.recent.applied(j.Hash, Order{j.Version, o.cfg.Rank, 0})
+			for w := range o.watch {
+				w.keys[j.Hash] = true
+			}
+		}
+		return nil
+	}
+	notes := make(map[uint64]KeyNote, len(a.Notes.Keys))
+	for _, k := range a.Notes.Keys {
+		notes[k.Hash] = k
+		if k.Silent {
+			if err := o.late(a, k, nil); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range a.Rows {
+		hash := a.Rows[i].Key.Hash()
+		k, ok := notes[hash]
+		if !ok && a.Notes.Placed { // it was moved, not written
+			continue
+		}
+		if !ok && len(a.Carried) > 1 {
+			return fmt.Errorf("%w: %s", errMark, a.Rows[i].Key.Table)
+		}
+		if k.Hash = hash; k.Silent {
+			continue // it was taken in above
+		}
+		if err := o.late(a, k, &a.Rows[i]); err != nil {
+			return err
+		}
+	}
+	o.settle(a.Carried)
+	return nil
+}
+
+// judged takes in that a local write is in the conflict log as overridden.
+func (o *Observer) judged(j Judged) {
+	for e := o.index.keys[j.Hash]; e != nil; e = e.next {
+		if e.write.Seq == j.Seq {
+			e.lost, e.told = true, true
+		}
+	}
+	for _, t := range o.tasks {
+		if !t.over && !t.Restore && t.hash == j.Hash && t.Local.Seq == j.Seq {
+			t.over = true
+			return
+		}
+	}
+}
+
+// touched takes in that a key was written: a restore that waits for it has
+// come too late.
+func (o *Observer) touched(hash uint64) {
+	if t := o.due[hash]; t != nil {
+		t.over = true
+		delete(o.due, hash)
+	}
+}
+
+// late looks whether an applied write has hit a local one that neither it nor
+// the applier knew of. row is nil for a silent key.
+func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
+	s := a.Carried[k.Txn]
+	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
+	pending := o.due[k.Hash]
+	o.touched(k.Hash)
+	o.recent.applied(k.Hash, in.Order())
+	if k.Doubt && row != nil && o.index.Find(row.Key) == nil {
+		o.drifted(row, in)
+	}
+	if o.cfg.Without&WithoutLateCheck != 0 {
+		return nil
+	}
+	for e := o.index.keys[k.Hash]; e != nil; e = e.next {
+		r := o.cfg.Rules(e.key.Table)
+		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn {
+			continue
+		}
+		l := e.local(r)
+		rival := l.Rival(s.Seen)
+		if rival == nil {
+			continue
+		}
+		switch {
+		case row != nil:
+			in.After, in.Fresh = row.After, row.Before == nil
+		case pending != nil: // the row stayed as it is
+			in.After = pending.In.After
+		default: // what is written equals what is there: a write of the same content
+			in.After = l.After
+		}
+		if err := o.decideLate(e, l, rival, in, k.Lost); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drifted notes a row that neither log explains.
+func (o *Observer) drifted(row *AppliedRow, in Write) {
+	in.After = cloneImage(row.After)
+	o.tasks = append(o.tasks, &Task{
+		Key: row.Key, hash: row.Key.Hash(), Rule: o.cfg.Rules(row.Key.Table), Drift: true, In: in,
+		Local: Write{Seq: change.NoSeq, After: cloneImage(row.Before)},
+	})
+}
+
+func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost bool) error {
+	r := o.cfg.Rules(e.key.Table)
+	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in, silent: lost}
+	t.Local.After = cloneImage(l.After)
+	t.In.After = cloneImage(in.After)
+	switch {
+	case r.Policy == Stop && !in.copied():
+		return fmt.Errorf("%w: %s was written on both sides", ErrStop, e.key.Table)
+	case in.copied() || r.Policy != Overwrite && r.Policy != Ignore && r.beats(rival, &in):
+		t.Restore = true
+		o.due[t.hash] = t
+	default:
+		e.lost = true
+		if r.sameContent(l.After, in.After) {
+			return nil
+		}
+		e.told = true
+	}
+	o.tasks = append(o.tasks, t)
+	return nil
+}

@@ -1,0 +1,140 @@
+package conflict
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"math/big"
+
+	"duplex/internal/change"
+)
+
+// A Policy says which of two concurrent writes of a row stays. The words are
+// those of the project file.
+type Policy string
+
+// The policies. The last two do not promise that the sites end equal.
+const (
+	Newest         Policy = "newest"
+	NewestByColumn Policy = "newest-by-column"
+	Site           Policy = "site"
+	Delta          Policy = "delta"
+	Stop           Policy = "stop"
+	Overwrite      Policy = "overwrite"
+	Ignore         Policy = "ignore"
+)
+
+// Converges reports whether both sites end with the same rows under p.
+func (p Policy) Converges() bool { return p != Overwrite && p != Ignore }
+
+// A Rule is the policy of one table. It is never changed after its first use.
+type Rule struct {
+	Policy  Policy
+	Rank    int   // Site: the rank of the site that wins
+	Columns []int // NewestByColumn: compared in this order; Delta: numbers that are added up
+	Compare []int // columns that are replicated, by which images are equal; nil: all
+	// Uncertain is how far the clocks may be apart, in microseconds: a decision by
+	// versions that are nearer than that is called ambiguous.
+	Uncertain int64
+}
+
+// equal compares two images on the replicated columns; nil is no row.
+func (r *Rule) equal(a, b []change.Value) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	if r.Compare == nil {
+		for i := range a {
+			if !a[i].Equal(b[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, i := range r.Compare {
+		if !a[i].Equal(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// restored is the image that puts a write back over current: sums stay.
+func (r *Rule) restored(image, current []change.Value) []change.Value {
+	if r.Policy != Delta || image == nil || current == nil {
+		return image
+	}
+	out := append([]change.Value(nil), image...)
+	for _, i := range r.Columns {
+		out[i] = current[i]
+	}
+	return out
+}
+
+// sameContent compares what a winner takes from a loser: for Delta that is the
+// columns which are not added up.
+func (r *Rule) sameContent(a, b []change.Value) bool { return r.equal(a, r.restored(b, a)) }
+
+// beats reports whether a stays where a and b are concurrent. It is a total
+// order, the same at both sites. A copied row is the weakest of all.
+func (r *Rule) beats(a, b *Write) bool {
+	if a.copied() || b.copied() {
+		return b.copied()
+	}
+	switch r.Policy {
+	case Site:
+		if a.Rank != b.Rank {
+			return a.Rank == r.Rank
+		}
+	case NewestByColumn:
+		if c := r.order(a, b); c != 0 {
+			return c > 0
+		}
+	}
+	return a.newer(b)
+}
+
+// order compares the columns that NewestByColumn goes by. A deleted row has
+// none, and NULL is less than any value.
+func (r *Rule) order(a, b *Write) int {
+	if a.deleted() || b.deleted() {
+		switch {
+		case !a.deleted():
+			return 1
+		case !b.deleted():
+			return -1
+		}
+		return 0
+	}
+	for _, i := range r.Columns {
+		if c := compare(a.After[i], b.After[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// compare orders two values of one column.
+func compare(a, b change.Value) int {
+	if a.Kind != b.Kind {
+		return cmp.Compare(a.Kind, b.Kind) // Null is the least kind
+	}
+	switch a.Kind {
+	case change.Int, change.Time:
+		return cmp.Compare(int64(a.Bits), int64(b.Bits))
+	case change.Float32:
+		return cmp.Compare(math.Float32frombits(uint32(a.Bits)), math.Float32frombits(uint32(b.Bits)))
+	case change.Float64:
+		return cmp.Compare(math.Float64frombits(a.Bits), math.Float64frombits(b.Bits))
+	case change.Decimal:
+		x, okx := new(big.Rat).SetString(string(a.Bytes))
+		y, oky := new(big.Rat).SetString(string(b.Bytes))
+		if okx && oky {
+			return x.Cmp(y)
+		}
+		return bytes.Compare(a.Bytes, b.Bytes)
+	case change.Text, change.Binary, change.Fixed, change.JSON, change.Geometry:
+		return bytes.Compare(a.Bytes, b.Bytes)
+	}
+	return cmp.Compare(a.Bits, b.Bits)
+}

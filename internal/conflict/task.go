@@ -1,0 +1,89 @@
+package conflict
+
+import "duplex/internal/change"
+
+// A Task is something that the late check has found: a local write to be put
+// back, or one that was rightly overridden and is not in the conflict log.
+//
+// It is done in a marked transaction of its own. Whoever does it locks the row,
+// lets the reader reach the end of the log, and asks Plan.
+type Task struct {
+	Key     Key
+	Rule    *Rule
+	Restore bool
+	// Revisit: the application gave values up that parked rows claim, or wrote a
+	// parked row's key: place anew who claims Released, and Key.
+	Revisit  bool
+	Released []Claim
+	Drift    bool  // there is no local write: the row was not as expected, and nothing explains it
+	Local    Write // the local write; with Drift the row as it was
+	In       Write // what has overwritten it
+	hash     uint64
+	silent   bool // what it is about is in the conflict log already
+	over     bool // nothing remains to be done
+}
+
+// A Plan is what is to be written for a task, in one transaction.
+type Plan struct {
+	Write   bool // After goes into the row
+	After   []change.Value
+	Notes   Notes
+	Version int64 // of the mark
+	Log     *Decision
+}
+
+// chunkVersion is older than any write.
+const chunkVersion = -1 << 40
+
+// Plan says what is to be done, where current is in the row, under its lock,
+// and the reader has reached the end of the log since. With nil the task is
+// over. parked says that the row is not in the table: then it is put back even
+// if it is the same, since its stamp decides where it belongs. Of a Revisit there
+// is no plan.
+func (t *Task) Plan(current []change.Value, parked bool) *Plan {
+	if t.over || t.Revisit {
+		return nil
+	}
+	after := t.Rule.restored(t.Local.After, current)
+	if t.Restore && !parked && t.Rule.equal(current, after) {
+		return nil
+	}
+	v := Verdict{Action: Apply, Kind: Late, Winner: Incoming, Log: true}
+	p := &Plan{Version: max(t.Local.Version, chunkVersion)}
+	id := Judged{Hash: t.hash, Seq: t.Local.Seq}
+	if t.Drift {
+		v.Kind = Drift
+	}
+	if t.Restore {
+		v.Winner = LocalWon
+		p.Write, p.After, p.Notes.Restored = true, after, []Restored{{id.Hash, id.Seq, t.Local.Version}}
+	} else {
+		p.Notes.Judged = []Judged{id}
+	}
+	if t.silent {
+		return p
+	}
+	p.Log = &Decision{Key: t.Key, Policy: t.Rule.Policy, Verdict: v, Local: t.Local, In: t.In}
+	return p
+}
+
+// Task gives the oldest task that is not over, nil if there is none.
+func (o *Observer) Task() *Task {
+	for len(o.tasks) > 0 && o.tasks[0].over {
+		o.tasks = o.tasks[1:]
+	}
+	if len(o.tasks) == 0 {
+		return nil
+	}
+	return o.tasks[0]
+}
+
+// Done says that a task's transaction is durable, or that it had no plan.
+func (o *Observer) Done(t *Task) {
+	t.over = true
+	if o.due[t.hash] == t {
+		delete(o.due, t.hash)
+		o.recent.applied(t.hash, t.Local.Order())
+	}
+	o.Task()
+}

@@ -1,0 +1,35 @@
+package conflict
+
+import "duplex/internal/change"
+
+// A Write is what one transaction did to one row, from the row before the
+// transaction to the row after it.
+type Write struct {
+	Seq       uint64
+	Version   int64
+	Rank      int   // of the site that wrote
+	Committed int64 // microseconds since 1970, as the log says
+	Fresh     bool  // there was no row before
+	After     []change.Value
+}
+
+// deleted reports whether the write took the row away.
+func (w *Write) deleted() bool { return w.After == nil }
+
+// copied reports whether the row came by a chunk of a copy.
+func (w *Write) copied() bool { return w.Seq == change.NoSeq }
+
+// newer orders writes by version, then by site. It extends causality: a write
+// is newer than every write that it has seen.
+func (w *Write) newer(o *Write) bool {
+	if w.Version != o.Version {
+		return w.Version > o.Version
+	}
+	return w.Rank > o.Rank
+}
+
+// net is w after o, both of one transaction.
+func (w Write) after(o *Write) Write {
+	w.Fresh = o.Fresh
+	return w
+}

@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"maps"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// check looks at a world at rest.
+func (w *world) check() {
+	a, b := w.sites[0], w.sites[1]
+	for _, k := range w.keys {
+		w.say("%s: site 0 %s, site 1 %s", name(k), image(a.rows[k]), image(b.rows[k]))
+	}
+	for _, k := range w.keys {
+		if !same(a.rows[k], b.rows[k]) {
+			w.fail("the sites differ at %s: %s and %s", name(k), image(a.rows[k]), image(b.rows[k]))
+			return
+		}
+		if p, q := a.parked[k], b.parked[k]; (p == nil) != (q == nil) || p != nil && !same(p.Row, q.Row) {
+			w.fail("the sites differ in the parked row of %s", name(k))
+			return
+		}
+	}
+	if w.Without == 0 {
+		w.account()
+		w.sums()
+		w.truth()
+	}
+}
+
+// sums checks that every increment of both sites counts.
+func (w *world) sums() {
+	total := map[conflict.Key]int64{}
+	for _, s := range w.sites {
+		for _, t := range s.out {
+			for _, c := range t.rows {
+				if w.rules[c.key.Table].Policy == conflict.Delta {
+					total[c.key] += int64(c.after[colNumber].Bits) - int64(c.before[colNumber].Bits)
+				}
+			}
+		}
+	}
+	for k, sum := range total {
+		if have := int64(w.sites[0].rows[k][colNumber].Bits); have != sum {
+			w.fail("%s: the increments come to %d, the row says %d", name(k), sum, have)
+		}
+	}
+}
+
+// A head is the last write of a key at a site.
+type head struct {
+	seq   int
+	after []change.Value
+	seen  change.Seqs
+}
+
+// account looks for acknowledged writes that have vanished: each must be
+// visible, overwritten by a later write that had seen it, or in the conflict log
+// as the loser, once at each site that decided about it.
+func (w *world) account() {
+	var heads [2]map[conflict.Key]head
+	agreed := [2]map[conflict.Key][]head{{}, {}}
+	for i, s := range w.sites {
+		heads[i] = map[conflict.Key]head{}
+		for _, t := range s.out {
+			for _, c := range t.rows {
+				h := head{int(t.stamp.Seq), c.after, t.stamp.Seen}
+				heads[i][c.key] = h
+				agreed[i][c.key] = append(agreed[i][c.key], h)
+			}
+		}
+	}
+	for i, s := range w.sites {
+		count := map[verdict]int{}
+		for _, v := range s.conflicts {
+			v.kind = conflict.None
+			count[v]++
+		}
+		for v, n := range count {
+			if n > 1 {
+				w.fail("site %d has %s of site %d's seq %d as loser %d times", i, name(v.key), v.loser.site, v.loser.seq, n)
+				return
+			}
+		}
+		for key := range maps.Keys(heads[0]) {
+			w.accountKey(i, key, heads[0][key], heads[1], count, agreed)
+		}
+	}
+}
+
+func (w *world) accountKey(at int, key conflict.Key, a head, other map[conflict.Key]head, count map[verdict]int, all [2]map[conflict.Key][]head) {
+	b, both := other[key]
+	if !both || a.seen.Has(uint64(b.seq)) || b.seen.Has(uint64(a.seq)) || same(a.after, b.after) {
+		return
+	}
+	if w.tables[key.Table].Policy == conflict.Delta {
+		return
+	}
+	lost := 0
+	for site, h := range []head{a, b} {
+		lost += count[verdict{key: key, loser: writeID{site, h.seq}}]
+	}
+	if lost == 0 && (concurrentSame(a, all[1][key]) || concurrentSame(b, all[0][key])) {
+		return // both wrote the same, for a moment
+	}
+	if lost != 1 {
+		w.fail("site %d: %s was written at both sites (seq %d, seq %d) and %d of the two are in the conflict log", at, name(key), a.seq, b.seq, lost)
+	}
+}
+
+// concurrentSame reports whether the other site wrote the same content, neither
+// having seen the other.
+func concurrentSame(h head, others []head) bool {
+	for _, o := range others {
+		if same(h.after, o.after) && !h.seen.Has(uint64(o.seq)) && !o.seen.Has(uint64(h.seq)) {
+			return true
+		}
+	}
+	return false
+}
+
+// truth checks tables with unique keys against what the writes come to: of each
+// key the newest write of all is held, and it is in the table if and only if it
+// is the newest claimant of each of its values.
+func (w *world) truth() {
+	rows := map[conflict.Key]placed{}
+	for k, row := range w.begun {
+		rows[k] = placed{key: k, after: row, order: conflict.Order{Version: -1 << 40, Sub: -1}}
+	}
+	for i, s := range w.sites {
+		for _, t := range s.out {
+			o := conflict.Order{Version: t.stamp.Version, Rank: i}
+			for _, c := range t.rows {
+				if r, ok := rows[c.key]; !ok || !r.order.Beats(o) {
+					rows[c.key] = placed{key: c.key, after: c.after, order: o}
+				}
+			}
+		}
+	}
+	for k, r := range rows {
+		if w.rules[k.Table].Policy != conflict.Newest || w.Copy && w.tables[k.Table].Unique == 0 {
+			continue
+		}
+		if have := w.sites[0].union(k); !same(have, r.after) {
+			w.fail("%s is %s, the newest write of all is %s", name(k), image(have), image(r.after))
+		}
+		belongs := r.after != nil
+		for _, o := range rows {
+			if o.key != k && meets(w.claims(o.key, o.after), w.claims(k, r.after)) && o.order.Beats(r.order) {
+				belongs = false
+			}
+		}
+		if belongs != (w.sites[0].rows[k] != nil) {
+			w.fail("%s %s: in the table %v, by the rule %v", name(k), image(r.after), !belongs, belongs)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"duplex/internal/conflict"
+)
+
+// A Table of the simulation: the columns p (a payload), n (a number, for the
+// policies that go by one), and unique ones, u1 to u3.
+type Table struct {
+	Name   string
+	Policy conflict.Policy
+	Unique int
+}
+
+// The columns of every table.
+const (
+	colPayload = iota
+	colNumber
+	colUnique
+)
+
+// Options says what schedules are made of.
+type Options struct {
+	Tables  []Table
+	Keys    int  // rows a table
+	Values  int  // different values of a column
+	Ops     int  // local transactions
+	Window  int  // source transactions in flight
+	Group   int  // source transactions in one target transaction, at most
+	Restart bool // readers and appliers restart
+	Copy    bool // site 1 begins empty and is filled while both are written
+	Lazy    bool // the wait for the end of the log is cut short at random
+	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
+	Without uint // rules left out: the constants below
+}
+
+// The rules that can be left out.
+const (
+	LateCheck = 1 << iota
+	Monotone
+	ExactSeen
+	StampPerKey
+	Silent
+	Barrier
+	CopyTouched
+	CopyHold
+	CopyReread
+	Park
+	Replaced
+	Recent
+	ClashAtEnd
+	Revisit
+)
+
+// without says which rules of the observer are left out.
+func (o *Options) without() (w uint) {
+	for _, x := range []struct{ here, there uint }{
+		{LateCheck, conflict.WithoutLateCheck},
+		{Monotone, conflict.WithoutMonotone},
+		{ExactSeen, conflict.WithoutExactSeen},
+	} {
+		if o.Without&x.here != 0 {
+			w |= x.there
+		}
+	}
+	return w
+}
+
+// Dense is the schedules that the verdicts are about: few rows, much written.
+func Dense() Options {
+	return Options{
+		Tables: []Table{{Name: "a", Policy: conflict.Newest}, {Name: "b", Policy: conflict.Newest}},
+		Keys:   2, Values: 4, Ops: 20, Window: 6, Group: 4, Restart: true, Copy: true, Lazy: true,
+	}
+}
+
+// Unique is dense schedules over tables with unique keys.
+func Unique(keys int) Options {
+	o := Dense()
+	o.Tables = []Table{{Name: "a", Policy: conflict.Newest, Unique: keys}}
+	o.Keys, o.Values = 4, 3
+	return o
+}

@@ -1,0 +1,274 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// A txn is a local transaction on its way to the other site.
+type txn struct {
+	stamp     change.Stamp
+	committed int64
+	rows      []rowChange // a net for each key
+	point     conflict.Point
+}
+
+// A site is a server and the rooms that work at it.
+type site struct {
+	*server
+	w    *world
+	id   int
+	peer *site
+
+	observer *conflict.Observer
+	at       int // how far the log is read
+	upTo     int // the end of the log when the reader began
+	out      []*txn
+
+	inflight []*txn
+	fetched  int // of the peer's out
+	works    []*work
+	touched  map[conflict.Key]uint64 // the newest seq that came in and writes the key
+}
+
+// open starts the rooms from what is durable.
+func (s *site) open(from conflict.Point) {
+	s.observer = conflict.NewObserver(conflict.ObserverConfig{
+		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.without(),
+	}, from)
+	s.observer.Unique(s.w.claims, s)
+	s.at, _ = strconv.Atoi(string(from.Position))
+	s.upTo = len(s.log)
+	s.inflight, s.fetched, s.works = nil, int(s.applied.Low), nil
+	clear(s.locks)
+	clear(s.touched)
+	s.caughtUp()
+}
+
+func (s *site) caughtUp() {
+	if s.at >= s.upTo {
+		s.observer.CaughtUp()
+	}
+}
+
+// restart kills the rooms of the site and starts them again.
+func (s *site) restart() {
+	from := conflict.Point{}
+	if low := s.peer.applied.Low; low > 0 {
+		from = s.out[low-1].point
+	}
+	if s.settled.Seq < from.Seq {
+		from = s.settled
+	}
+	s.w.say("site %d restarts: reads from seq %d, position %s", s.id, from.Seq, from.Position)
+	s.w.dropChunks()
+	s.open(from)
+}
+
+// read takes in one transaction of the log.
+func (s *site) read() bool {
+	if s.at >= len(s.log) {
+		return false
+	}
+	r := s.log[s.at]
+	s.at++
+	if r.local {
+		s.readLocal(r)
+	} else {
+		s.readApplied(r)
+	}
+	s.caughtUp()
+	return true
+}
+
+func (s *site) readAll() {
+	for s.read() {
+	}
+}
+
+func (s *site) readLocal(r *record) {
+	stamp := s.observer.Stamp(r.committed)
+	for _, c := range r.rows {
+		s.observer.Wrote(&stamp, r.committed, c.key, c.before, c.after)
+	}
+	position := change.Position(strconv.Itoa(s.at))
+	s.observer.Behind(&stamp, position)
+	s.w.say("site %d reads local seq %d: version %d, seen %s", s.id, stamp.Seq, stamp.Version, seqs(stamp.Seen))
+	if int(stamp.Seq) < len(s.out) {
+		if o := s.out[stamp.Seq]; o.stamp.Version != stamp.Version || seqsString(o.stamp.Seen) != seqsString(stamp.Seen) {
+			s.w.fail("site %d: a restart changed the stamp of seq %d", s.id, stamp.Seq)
+		}
+		return
+	}
+	point := conflict.Point{Seq: stamp.Seq + 1, Version: stamp.Version, Seen: stamp.Seen, Position: position}
+	s.out = append(s.out, &txn{stamp: stamp, committed: r.committed, rows: nets(r.rows), point: point})
+}
+
+// nets joins the rows of one key.
+func nets(rows []rowChange) []rowChange {
+	var out []rowChange
+next:
+	for _, c := range rows {
+		for i := range out {
+			if out[i].key == c.key {
+				out[i].after = c.after
+				continue next
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (s *site) readApplied(r *record) {
+	notes, err := conflict.ParseNotes(r.notes, len(r.carried))
+	if err != nil {
+		s.w.fail("site %d: %v", s.id, err)
+		return
+	}
+	if s.w.Without&StampPerKey != 0 {
+		for i := range notes.Keys {
+			notes.Keys[i].Txn = 0
+		}
+	}
+	a := &conflict.Applied{Version: r.version, Carried: r.carried, Notes: notes, Parked: r.parked}
+	for _, c := range r.rows {
+		a.Rows = append(a.Rows, conflict.AppliedRow{Key: c.key, Before: c.before, After: c.after})
+	}
+	s.w.say("site %d reads an applied transaction", s.id)
+	if err := s.observer.Applied(a); err != nil {
+		s.w.fail("site %d: %v", s.id, err)
+	}
+}
+
+// mend does one task of the observer; false: there is none, or a row is locked.
+func (s *site) mend() bool {
+	t := s.observer.Task()
+	if t == nil || s.locks[t.Key] != nil {
+		return false
+	}
+	s.readAll()
+	r := &record{version: -1 << 40}
+	if t.Revisit {
+		if s.w.Without&Revisit == 0 && !s.revisit(t, r) {
+			return false
+		}
+	} else if p := t.Plan(s.union(t.Key), s.parked[t.Key] != nil); p != nil {
+		if p.Write && !s.putBack(t, p, r) {
+			return false
+		}
+		r.version, r.notes = p.Version, conflict.AppendNotes(nil, &p.Notes)
+		if p.Log != nil {
+			s.decided(p.Log)
+		}
+		s.log = append(s.log, r)
+		s.w.stats.Late++
+	}
+	s.observer.Done(t)
+	return true
+}
+
+func (s *site) revisit(t *conflict.Task, r *record) bool {
+	moves, ok := s.place(nil, nil, t.Released, t.Key)
+	if ok && len(moves) > 0 {
+		s.move(moves, r)
+		r.notes = conflict.AppendNotes(nil, &conflict.Notes{Placed: true})
+		s.log = append(s.log, r)
+	}
+	return ok
+}
+
+func (s *site) putBack(t *conflict.Task, p *conflict.Plan, r *record) bool {
+	writes := []placed{{t.Key, s.union(t.Key), p.After, t.Local.Order()}}
+	moves, ok := s.place(nil, writes, nil)
+	if ok {
+		s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
+		s.move(moves, r)
+		p.Notes.Placed = true
+		r.rows = changes(writes)
+	}
+	return ok
+}
+
+func (s *site) mendAll() bool {
+	for s.mend() {
+	}
+	return s.observer.Task() == nil
+}
+
+// decided notes a row of the conflict log.
+func (s *site) decided(d *conflict.Decision) {
+	v := verdict{key: d.Key, kind: d.Verdict.Kind}
+	switch {
+	case d.Verdict.Kind == conflict.Drift:
+		s.w.stats.Drift++
+		// A row that is written on a value which lost a moment ago may look like
+		// drift, once the conflict is settled; one that only the peer writes must not.
+		if !s.wrote[d.Key] && !s.w.Copy && s.w.Without == 0 {
+			s.w.fail("site %d: drift at %s", s.id, name(d.Key))
+		}
+		return
+	case d.Verdict.Winner == conflict.Incoming:
+		v.loser = writeID{s.id, int(d.Local.Seq)}
+	case d.In.Seq == change.NoSeq: // a copied row is no write
+		return
+	default:
+		v.loser = writeID{1 - s.id, int(d.In.Seq)}
+	}
+	s.w.stats.Conflicts++
+	s.conflicts = append(s.conflicts, v)
+	s.w.say("site %d logs a conflict at %s (%s): %s wins, site %d's seq %d loses", s.id, name(d.Key), d.Verdict.Kind, d.Verdict.Winner, v.loser.site, v.loser.seq)
+}
+
+// local runs one transaction of the application.
+func (s *site) local(dice *rand.Rand) {
+	s.clock += int64(dice.IntN(4)) - 1
+	if dice.IntN(40) == 0 {
+		s.clock += int64(dice.IntN(21)) - 10
+	}
+	r := &record{local: true, committed: s.clock, id: s.locals}
+	for range 1 + dice.IntN(3) {
+		key, after := s.w.pick(dice, s)
+		if other := s.w.keys[dice.IntN(len(s.w.keys))]; dice.IntN(6) == 0 {
+			s.swap(r, key, other)
+			continue
+		}
+		s.statement(r, key, after)
+	}
+	if len(r.rows) == 0 {
+		return
+	}
+	s.locals++
+	s.log = append(s.log, r)
+	s.w.say("site %d local transaction %d at %d: %s", s.id, r.id, s.clock, rowsText(r.rows))
+}
+
+// statement is one INSERT, UPDATE or DELETE of the application: false if a lock
+// or the constraint is in its way.
+func (s *site) statement(r *record, key conflict.Key, after []change.Value) bool {
+	if s.locks[key] != nil || !s.allowed(key, after) {
+		return false
+	}
+	if c, logged := s.set(key, after); logged {
+		r.rows = append(r.rows, c)
+		s.wrote[key] = true
+	}
+	return true
+}
+
+// swap exchanges a unique value of two rows, by way of NULL.
+func (s *site) swap(r *record, a, b conflict.Key) {
+	x, y := s.rows[a], s.rows[b]
+	if a == b || a.Table != b.Table || len(x) <= colUnique || y == nil || s.locks[a] != nil || s.locks[b] != nil {
+		return
+	}
+	without, given, taken := slices.Clone(x), slices.Clone(y), slices.Clone(x)
+	without[colUnique], given[colUnique], taken[colUnique] = change.Value{}, x[colUnique], y[colUnique]
+	if s.statement(r, a, without) && s.statement(r, b, given) {
+		s.statement(r, a, taken)
+	}
+}

@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"slices"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// claims gives the unique values that a row takes.
+func (w *world) claims(key conflict.Key, row []change.Value) []conflict.Claim {
+	if len(row) <= colUnique {
+		return nil
+	}
+	var out []conflict.Claim
+	for i, v := range row[colUnique:] {
+		if !v.IsNull() {
+			out = append(out, conflict.Claim(key.Table+string([]byte{'0' + byte(i), '0' + byte(v.Bits)})))
+		}
+	}
+	return out
+}
+
+func meets(a, b []conflict.Claim) bool {
+	return slices.ContainsFunc(a, func(v conflict.Claim) bool { return slices.Contains(b, v) })
+}
+
+// Has and Claims make the site's parked rows a conflict.ParkedView.
+func (s *site) Has(key conflict.Key) bool { return s.parked[key] != nil }
+
+func (s *site) Claims(v conflict.Claim) bool {
+	for k, p := range s.parked {
+		if slices.Contains(s.w.claims(k, p.Row), v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *site) claimant(key conflict.Key) conflict.Claimant {
+	c := conflict.Claimant{Key: key, Table: s.rows[key], Parked: s.parked[key]}
+	c.Stale = c.Parked != nil && s.w.Without&Replaced == 0 && (c.Table != nil || s.observer.Replaced(key))
+	c.Order, c.Known = s.observer.Recent(key)
+	if s.w.Without&Recent != 0 {
+		c.Known = false
+	}
+	if !c.Known && c.Parked != nil && c.Table == nil {
+		c.Order, c.Known = c.Parked.Order, true
+	}
+	return c
+}
+
+// union is the row that the site holds, in the table or parked.
+func (s *site) union(key conflict.Key) []change.Value {
+	if s.parked[key] == nil {
+		return s.rows[key]
+	}
+	c := s.claimant(key)
+	return c.Union()
+}
+
+// A placed is a row to be written with its place looked for.
+type placed struct {
+	key           conflict.Key
+	before, after []change.Value
+	order         conflict.Order
+}
+
+// clashes reports whether writes concern a parked row, or a unique value that
+// another row claims.
+func (s *site) clashes(writes []placed) bool {
+	var gone, taken []conflict.Claim
+	mine := map[conflict.Key]bool{}
+	for _, x := range writes {
+		mine[x.key] = true
+		gone = append(gone, s.w.claims(x.key, x.before)...)
+		c := s.w.claims(x.key, x.after)
+		if meets(c, taken) {
+			return true
+		}
+		taken = append(taken, c...)
+	}
+	for k, p := range s.parked {
+		if c := s.w.claims(k, p.Row); mine[k] || meets(c, gone) || meets(c, taken) {
+			return true
+		}
+	}
+	for k, row := range s.rows {
+		if !mine[k] && meets(s.w.claims(k, row), taken) {
+			return true
+		}
+	}
+	return false
+}
+
+// place finds where rows belong; ok is false if one of them is locked by
+// somebody else than by.
+func (s *site) place(by *work, writes []placed, released []conflict.Claim, look ...conflict.Key) (moves []conflict.Move, ok bool) {
+	p := conflict.NewPlacement(s.w.claims)
+	locked := func(k conflict.Key) bool { return s.locks[k] != nil && s.locks[k] != by }
+	for _, k := range look {
+		if locked(k) {
+			return nil, false
+		}
+		p.Add(s.claimant(k))
+	}
+	for _, x := range writes {
+		if locked(x.key) {
+			return nil, false
+		}
+		p.Write(s.claimant(x.key), x.after, x.order)
+	}
+	p.Release(released)
+	for want := p.Next(); len(want) > 0; want = p.Next() {
+		for _, k := range s.w.keys {
+			var row []change.Value
+			if q := s.parked[k]; q != nil {
+				row = q.Row
+			}
+			if !meets(s.w.claims(k, s.rows[k]), want) && !meets(s.w.claims(k, row), want) {
+				continue
+			}
+			if locked(k) {
+				return nil, false
+			}
+			p.Add(s.claimant(k))
+		}
+	}
+	return p.Moves(), true
+}
+
+// move does what a placement says, in the order of its statements.
+func (s *site) move(moves []conflict.Move, r *record) {
+	for _, m := range moves {
+		if m.Delete {
+			delete(s.rows, m.Key)
+		}
+	}
+	for _, m := range moves {
+		if m.Put != nil {
+			s.put(m.Key, m.Put)
+		}
+	}
+	for _, m := range moves {
+		switch {
+		case m.Park != nil && s.w.Without&Park == 0:
+			s.parked[m.Key] = m.Park
+			s.w.stats.Parked++
+			s.w.say("site %d parks %s %s", s.id, name(m.Key), image(m.Park.Row))
+		case m.Unpark:
+			delete(s.parked, m.Key)
+			s.w.say("site %d: %s is parked no more", s.id, name(m.Key))
+		default:
+			continue
+		}
+		r.parked = append(r.parked, m.Key)
+	}
+}
+
+// put is one INSERT or UPDATE: the server's own constraint holds.
+func (s *site) put(key conflict.Key, row []change.Value) {
+	c := s.w.claims(key, row)
+	for k, o := range s.rows {
+		if k != key && len(c) > 0 && meets(s.w.claims(k, o), c) {
+			s.w.fail("site %d: duplicate key, %s %s meets %s %s", s.id, name(key), image(row), name(k), image(o))
+		}
+	}
+	s.rows[key] = row
+}
+
+// write does plain writes: what leaves or moves goes first.
+func (s *site) write(writes []placed) {
+	for _, x := range writes {
+		delete(s.rows, x.key)
+	}
+	for _, x := range writes {
+		if x.after != nil {
+			s.put(x.key, x.after)
+		}
+	}
+}
+
+// changes gives the rows of the union that writes have changed.
+func changes(writes []placed) []rowChange {
+	var out []rowChange
+	for _, x := range writes {
+		if !same(x.before, x.after) {
+			out = append(out, rowChange{x.key, x.before, x.after})
+		}
+	}
+	return out
+}
+
+// free reports whether the constraint lets the application write the row.
+func (s *site) allowed(key conflict.Key, row []change.Value) bool {
+	c := s.w.claims(key, row)
+	for k, o := range s.rows {
+		if k != key && len(c) > 0 && meets(s.w.claims(k, o), c) {
+			return false
+		}
+	}
+	return true
+}

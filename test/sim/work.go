@@ -1,0 +1,236 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// A work is a target transaction in the making: begun, its rows are locked;
+// decided; then committed, or lost with a kill.
+type work struct {
+	group   []*txn
+	carried []conflict.Carried
+	cases   []*conflict.Case
+	steps   [][]conflict.Step
+	decided bool
+	outcome []conflict.Outcome
+	settled conflict.Point
+}
+
+// begin takes a group that nothing earlier blocks and locks its rows.
+func (s *site) begin(dice *rand.Rand) {
+	for len(s.inflight) < s.w.Window && s.fetched < len(s.peer.out) {
+		t := s.peer.out[s.fetched]
+		s.fetched++
+		for _, c := range t.rows {
+			s.touched[c.key] = t.stamp.Seq
+		}
+		if !s.applied.Has(t.stamp.Seq) {
+			s.inflight = append(s.inflight, t)
+		}
+	}
+	var group []*txn
+	for range 1 + dice.IntN(s.w.Group) {
+		if len(s.inflight) == 0 {
+			break
+		}
+		i := dice.IntN(len(s.inflight))
+		if s.free(group, i) {
+			group = append(group, s.inflight[i])
+			s.inflight = append(s.inflight[:i:i], s.inflight[i+1:]...)
+		}
+	}
+	if len(group) == 0 {
+		return
+	}
+	sortGroup(group)
+	w := &work{group: group, settled: s.observer.Settled()}
+	for i, t := range group {
+		w.carried = append(w.carried, conflict.Carried{Stamp: t.stamp, Committed: t.committed, Rank: 1 - s.id})
+		for _, c := range t.rows {
+			w.add(s, i, c)
+		}
+	}
+	s.works = append(s.works, w)
+	s.w.say("site %d begins to apply %s", s.id, groupText(group))
+}
+
+// free reports whether transaction i of the window waits for nothing but the
+// group.
+func (s *site) free(group []*txn, i int) bool {
+	t := s.inflight[i]
+	for _, o := range s.inflight[:i] {
+		if s.w.overlap(o, t) {
+			return false
+		}
+	}
+	for _, c := range t.rows {
+		if s.locks[c.key] != nil {
+			return false
+		}
+	}
+	for _, x := range s.works {
+		for _, o := range x.group {
+			if s.w.overlap(o, t) {
+				return false
+			}
+		}
+	}
+	for _, o := range group {
+		if s.w.overlap(o, t) && s.w.mergeless(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func sortGroup(group []*txn) {
+	for i := range group {
+		for j := i; j > 0 && group[j].stamp.Seq < group[j-1].stamp.Seq; j-- {
+			group[j], group[j-1] = group[j-1], group[j]
+		}
+	}
+}
+
+func (w *work) add(s *site, n int, c rowChange) {
+	step := conflict.Step{Txn: n, Before: c.before, After: c.after}
+	for i, x := range w.cases {
+		if x.Key == c.key {
+			w.steps[i] = append(w.steps[i], step)
+			return
+		}
+	}
+	s.locks[c.key] = w
+	w.cases = append(w.cases, &conflict.Case{Rule: s.w.rule(c.key.Table), Key: c.key, Unique: s.w.tables[c.key.Table].Unique > 0})
+	w.steps = append(w.steps, []conflict.Step{step})
+}
+
+// advance moves a work on: decides it, or commits it.
+func (s *site) advance(w *work, dice *rand.Rand) {
+	if !w.decided {
+		s.decide(w, dice)
+		return
+	}
+	s.commit(w)
+}
+
+func (s *site) decide(w *work, dice *rand.Rand) {
+	w.outcome = w.outcome[:0]
+	for i, c := range w.cases {
+		c.Copying = s.w.copying()
+		o, err := s.resolve(w, c, w.steps[i], conflict.Somewhere)
+		if o.Wait {
+			reach := conflict.AtEnd
+			if s.w.Without&Barrier != 0 {
+				reach = conflict.GivenUp
+			} else if s.w.Lazy && !o.Strict && dice.IntN(3) == 0 {
+				reach = conflict.GivenUp
+				for dice.IntN(3) != 0 && s.read() {
+				}
+			} else {
+				s.readAll()
+			}
+			if o, err = s.resolve(w, c, w.steps[i], reach); o.Wait && o.Strict {
+				s.readAll()
+				o, err = s.resolve(w, c, w.steps[i], conflict.AtEnd)
+			}
+		}
+		if err != nil {
+			s.w.stopped = true
+		}
+		w.outcome = append(w.outcome, o)
+	}
+	w.decided = true
+}
+
+func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach conflict.Reach) (conflict.Outcome, error) {
+	c.Current = s.union(c.Key)
+	c.Local = s.observer.Index().Find(c.Key)
+	return c.Resolve(w.carried, steps, reach)
+}
+
+func (s *site) commit(w *work) {
+	r := &record{version: -1 << 40}
+	writes := s.writes(w)
+	clash := s.clashes(writes)
+	if clash {
+		if s.w.Without&ClashAtEnd == 0 {
+			s.readAll()
+			for i, c := range w.cases {
+				w.outcome[i], _ = s.resolve(w, c, w.steps[i], conflict.AtEnd)
+			}
+			writes = s.writes(w)
+		}
+		moves, ok := s.place(w, writes, nil)
+		if !ok {
+			s.abort(w)
+			return
+		}
+		s.move(moves, r)
+	} else {
+		s.write(writes)
+	}
+	r.rows = changes(writes)
+	r.notes = s.notes(w, clash)
+	for _, t := range w.group {
+		r.carried = append(r.carried, t.stamp)
+		r.version = max(r.version, t.stamp.Version)
+		s.applied = s.applied.With(t.stamp.Seq)
+	}
+	if w.settled.Seq > s.settled.Seq {
+		s.settled = w.settled
+	}
+	s.log = append(s.log, r)
+	s.end(w)
+	s.w.say("site %d commits %s: %s", s.id, groupText(w.group), rowsText(r.rows))
+	s.w.stats.Groups++
+}
+
+// writes gives what the outcomes write.
+func (s *site) writes(w *work) []placed {
+	var out []placed
+	for i, c := range w.cases {
+		if o := &w.outcome[i]; o.Wrote {
+			t := w.carried[o.Txn]
+			out = append(out, placed{c.Key, s.union(c.Key), o.After, conflict.Order{Version: t.Stamp.Version, Rank: t.Rank}})
+		}
+	}
+	return out
+}
+
+func (s *site) notes(w *work, clash bool) []byte {
+	notes := conflict.Notes{Placed: clash}
+	for i, c := range w.cases {
+		notes.Add(c, &w.outcome[i], clash || len(w.group) > 1)
+		for j := range w.outcome[i].Decisions {
+			s.decided(&w.outcome[i].Decisions[j])
+		}
+	}
+	if s.w.Without&Silent != 0 {
+		notes.Keys = slices.DeleteFunc(notes.Keys, func(k conflict.KeyNote) bool { return k.Silent })
+	}
+	return conflict.AppendNotes(nil, &notes)
+}
+
+// end takes a work off, with its locks.
+func (s *site) end(w *work) {
+	for _, c := range w.cases {
+		delete(s.locks, c.Key)
+	}
+	s.works = slices.DeleteFunc(s.works, func(x *work) bool { return x == w })
+}
+
+// abort rolls a work back, as a deadlock does: it is tried again.
+func (s *site) abort(w *work) {
+	s.end(w)
+	s.inflight = append(s.inflight, w.group...)
+	sortGroup(s.inflight)
+	s.w.say("site %d rolls back %s", s.id, groupText(w.group))
+}
+
+func noSeq(seen change.Seqs) change.Stamp {
+	return change.Stamp{Seq: change.NoSeq, Version: -1 << 40, Seen: seen}
+}

@@ -1,0 +1,169 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// Stats counts what happened in schedules.
+type Stats struct {
+	Schedules, Failed, Conflicts, Late, Drift, Groups, Parked int
+}
+
+// A world is one schedule under way.
+type world struct {
+	Options
+	sites   [2]*site
+	chunks  []*chunk
+	tables  map[string]*Table
+	rules   map[string]*conflict.Rule
+	keys    []conflict.Key
+	begun   map[conflict.Key][]change.Value // rows before the first transaction
+	story   *strings.Builder
+	failed  string
+	stopped bool // a policy asked for a person
+	stats   *Stats
+}
+
+func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
+	w := &world{Options: o, tables: map[string]*Table{}, rules: map[string]*conflict.Rule{}, story: story, stats: stats, begun: map[conflict.Key][]change.Value{}}
+	for i := range o.Tables {
+		t := &o.Tables[i]
+		w.tables[t.Name] = t
+		w.rules[t.Name] = &conflict.Rule{Policy: t.Policy, Rank: 1, Columns: []int{colNumber}}
+		for k := range o.Keys {
+			w.keys = append(w.keys, conflict.Key{Table: t.Name, ID: string(rune('1' + k))})
+		}
+	}
+	for i := range w.sites {
+		w.sites[i] = &site{server: newServer(0), w: w, id: i, touched: map[conflict.Key]uint64{}}
+	}
+	w.sites[0].peer, w.sites[1].peer = w.sites[1], w.sites[0]
+	return w
+}
+
+func (w *world) rule(table string) *conflict.Rule { return w.rules[table] }
+
+// fail notes the first thing that went wrong.
+func (w *world) fail(format string, args ...any) {
+	if w.failed == "" {
+		w.failed = fmt.Sprintf(format, args...)
+		w.say("WRONG: %s", w.failed)
+	}
+}
+
+func (w *world) say(format string, args ...any) {
+	if w.story != nil {
+		fmt.Fprintf(w.story, format+"\n", args...)
+	}
+}
+
+// start fills the tables and opens the rooms.
+func (w *world) start(dice *rand.Rand) {
+	for _, s := range w.sites {
+		s.clock = int64(dice.IntN(6))
+	}
+	for _, k := range w.keys {
+		if dice.IntN(2) == 0 && w.rules[k.Table].Policy != conflict.Delta {
+			continue
+		}
+		row := w.image(dice, k)
+		if !w.sites[0].allowed(k, row) {
+			continue
+		}
+		w.begun[k] = row
+		w.sites[0].rows[k] = w.begun[k]
+		if !w.Copy {
+			w.sites[1].rows[k] = w.begun[k]
+		}
+	}
+	for i := 0; w.Copy && i < len(w.keys); i += 2 {
+		w.chunks = append(w.chunks, &chunk{keys: w.keys[i:min(i+2, len(w.keys))]})
+	}
+	for _, s := range w.sites {
+		s.open(conflict.Point{Position: "0"})
+	}
+}
+
+func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
+	t := w.tables[key.Table]
+	out := make([]change.Value, colUnique+t.Unique)
+	out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
+	for i := colNumber; i < len(out); i++ {
+		if i == colNumber && t.Policy != conflict.NewestByColumn {
+			out[i] = change.OfInt(0)
+		} else if v := dice.IntN(w.Values + 1); v > 0 {
+			out[i] = change.OfInt(int64(v))
+		}
+	}
+	return out
+}
+
+// pick chooses what a statement of the application does.
+func (w *world) pick(dice *rand.Rand, s *site) (conflict.Key, []change.Value) {
+	key := w.keys[dice.IntN(len(w.keys))]
+	switch {
+	case w.tables[key.Table].Policy == conflict.Delta:
+		return key, w.add(dice, s.rows[key])
+	case dice.IntN(4) == 0:
+		return key, nil
+	}
+	return key, w.image(dice, key)
+}
+
+func (w *world) add(dice *rand.Rand, row []change.Value) []change.Value {
+	out := append([]change.Value(nil), row...)
+	out[colNumber] = change.OfInt(int64(out[colNumber].Bits) + int64(dice.IntN(5)) - 2)
+	if dice.IntN(2) == 0 {
+		out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
+	}
+	return out
+}
+
+// both gives the unique values that a change takes or gives up.
+func (w *world) both(c rowChange) []conflict.Claim {
+	return append(w.claims(c.key, c.before), w.claims(c.key, c.after)...)
+}
+
+// overlap reports whether two transactions share a key.
+func (w *world) overlap(a, b *txn) bool {
+	for _, x := range a.rows {
+		for _, y := range b.rows {
+			if x.key == y.key || meets(w.both(x), w.both(y)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mergeless reports whether the transaction has rows of a table whose rows are
+// not merged in a group.
+func (w *world) mergeless(t *txn) bool {
+	for _, x := range t.rows {
+		if w.rules[x.key.Table].Policy == conflict.NewestByColumn {
+			return true
+		}
+	}
+	return false
+}
+
+// copying reports whether rows may still come by copy.
+func (w *world) copying() bool {
+	for _, c := range w.chunks {
+		if c.state < 3 {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) dropChunks() {
+	for _, c := range w.chunks {
+		c.drop()
+	}
+}
