@@ -65,7 +65,7 @@ func (a *app) precheck(ctx context.Context, p *config.Project, each func(prechec
 func notPassed(results []precheck.Result) error {
 	n := 0
 	for _, r := range results {
-		if r.Status == precheck.Fail || r.Status == precheck.Skip {
+		if r.Status == precheck.Fail {
 			n++
 		}
 	}
