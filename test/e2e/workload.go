@@ -134,7 +134,7 @@ func (w *writer) run() error {
 		switch {
 		case err == nil:
 			down = time.Time{}
-		case code(err) == 1213 || code(err) == 1205: // a deadlock, a lock that took too long
+		case code(err) == 1213 || code(err) == 1205 || code(err) == 1467: // a deadlock, a lock that took too long; the same about auto-increment
 		case !lost(err):
 			return fmt.Errorf("writer %d of side %d: %w", w.no, w.side, err)
 		case down.IsZero():

@@ -12,7 +12,11 @@ import (
 var program string
 
 // TestMain passes over what toxiproxy leaves behind when a connection ends
-// while it holds a packet for it.
+// while a packet is on its way through it.
 func TestMain(m *testing.M) {
-	e2e.Main(m, &program, goleak.IgnoreTopFunction("github.com/Shopify/toxiproxy/v2/toxics.(*NoopToxic).Pipe"))
+	const proxy = "github.com/Shopify/toxiproxy/v2"
+	e2e.Main(m, &program,
+		goleak.IgnoreAnyFunction(proxy+".(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction(proxy+".(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction(proxy+"/toxics.(*ToxicStub).Run"))
 }
