@@ -184,9 +184,11 @@ func TestResume(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 4))
 			for round := range 200 {
 				var mu sync.Mutex
+				stands := make(chan struct{}, 1000)
 				w := &fakeWriter{rig: r}
 				w.verdict = func(n int, c *change.Chunk, durable bool) error {
 					if durable {
+						stands <- struct{}{}
 						return nil
 					}
 					mu.Lock()
@@ -195,7 +197,10 @@ func TestResume(t *testing.T) {
 					if !lose || round > 40 {
 						return nil
 					}
-					time.Sleep(20 * time.Millisecond) // the chunks after it may become durable
+					select { // let a chunk after it become durable, if there is one
+					case <-stands:
+					case <-time.After(20 * time.Millisecond):
+					}
 					return errTest
 				}
 				err := r.copier(w, table).Run(t.Context())

@@ -147,7 +147,11 @@ func testKill(t *testing.T, s *server) {
 		_, err := busy.Exec(t.Context(), "DO SLEEP(30)")
 		ended <- err
 	}()
-	time.Sleep(300 * time.Millisecond)
+	require.Eventually(t, func() bool {
+		var n int
+		err := s.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ? AND command = 'Query'", busy.ID).Scan(&n)
+		return err == nil && n == 1
+	}, 10*time.Second, 10*time.Millisecond, "the statement runs")
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID))
 	require.Equal(t, tenant.Reconnect, tenant.Classify(<-ended))
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID), "a connection that is gone is no error")
