@@ -163,7 +163,7 @@ func policy(ctx context.Context, r *run) error {
 		r.policyColumns(tables, name.String(), rule)
 	}
 	slices.SortFunc(r.found, func(a, b Result) int { return strings.Compare(a.Object, b.Object) })
-	r.unless(nil, "%s", r.Project.Conflict.Policy)
+	r.unless(nil, "%s; this version decides nothing yet: a link stops at a row that both sides changed", r.Project.Conflict.Policy)
 	return nil
 }
 
