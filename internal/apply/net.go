@@ -35,7 +35,7 @@ func newBatch(cloned bool) *batch {
 func (b *batch) add(p *plan, row *change.Row, txn string) {
 	before, after := p.image(row.Before), p.image(row.After)
 	if b.cloned {
-		before, after = cloneImage(before), cloneImage(after)
+		before, after = change.CloneImage(before), change.CloneImage(after)
 	}
 	b.bytes += row.Size()
 	switch {
@@ -76,25 +76,4 @@ func (n *net) image() []change.Value {
 		return n.before
 	}
 	return n.after
-}
-
-func cloneImage(image []change.Value) []change.Value {
-	if image == nil {
-		return nil
-	}
-	total := 0
-	for i := range image {
-		total += len(image[i].Bytes)
-	}
-	arena := make([]byte, 0, total)
-	out := make([]change.Value, len(image))
-	for i, v := range image {
-		out[i] = v
-		if v.Bytes != nil {
-			at := len(arena)
-			arena = append(arena, v.Bytes...)
-			out[i].Bytes = arena[at:len(arena):len(arena)]
-		}
-	}
-	return out
 }

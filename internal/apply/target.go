@@ -106,7 +106,7 @@ func (b *batch) found(p *plan, row []driver.Value) error {
 	if p.equal(n.before, image) {
 		n.current = n.before
 	} else {
-		n.current = cloneImage(image)
+		n.current = change.CloneImage(image)
 	}
 	return nil
 }

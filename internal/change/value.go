@@ -48,6 +48,28 @@ func (v Value) Clone() Value {
 	return v
 }
 
+// CloneImage returns a row image with bytes of its own; nil stays nil.
+func CloneImage(image []Value) []Value {
+	if image == nil {
+		return nil
+	}
+	total := 0
+	for i := range image {
+		total += len(image[i].Bytes)
+	}
+	arena := make([]byte, 0, total)
+	out := make([]Value, len(image))
+	for i, v := range image {
+		out[i] = v
+		if v.Bytes != nil {
+			at := len(arena)
+			arena = append(arena, v.Bytes...)
+			out[i].Bytes = arena[at:len(arena):len(arena)]
+		}
+	}
+	return out
+}
+
 // Size is the memory that v occupies, in bytes.
 func (v Value) Size() int { return 40 + len(v.Bytes) }
 

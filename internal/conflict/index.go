@@ -1,8 +1,6 @@
 package conflict
 
 import (
-	"bytes"
-
 	"duplex/internal/change"
 )
 
@@ -101,7 +99,7 @@ func (e *entry) follow(r *Rule) {
 		return
 	}
 	last := e.load()
-	last.After = cloneImage(last.After)
+	last.After = change.CloneImage(last.After)
 	all := e.over
 	for len(all) > 0 && !r.beats(&all[len(all)-1], &last) {
 		all = all[:len(all)-1]
@@ -189,17 +187,4 @@ func (x *Index) remove(hash uint64, e *entry) {
 			return
 		}
 	}
-}
-
-// cloneImage gives an image memory of its own.
-func cloneImage(image []change.Value) []change.Value {
-	if image == nil {
-		return nil
-	}
-	out := make([]change.Value, len(image))
-	for i, v := range image {
-		out[i] = v
-		out[i].Bytes = bytes.Clone(v.Bytes)
-	}
-	return out
 }

@@ -241,18 +241,18 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 
 // drifted notes a row that neither log explains.
 func (o *Observer) drifted(row *AppliedRow, in Write) {
-	in.After = cloneImage(row.After)
+	in.After = change.CloneImage(row.After)
 	o.tasks = append(o.tasks, &Task{
 		Key: row.Key, hash: row.Key.Hash(), Rule: o.cfg.Rules(row.Key.Table), Drift: true, In: in,
-		Local: Write{Seq: change.NoSeq, After: cloneImage(row.Before)},
+		Local: Write{Seq: change.NoSeq, After: change.CloneImage(row.Before)},
 	})
 }
 
 func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost bool) error {
 	r := o.cfg.Rules(e.key.Table)
 	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in, silent: lost}
-	t.Local.After = cloneImage(l.After)
-	t.In.After = cloneImage(in.After)
+	t.Local.After = change.CloneImage(l.After)
+	t.In.After = change.CloneImage(in.After)
 	switch {
 	case r.Policy == Stop && !in.copied():
 		return fmt.Errorf("%w: %s was written on both sides", ErrStop, e.key.Table)

@@ -66,18 +66,7 @@ func (f *filter) Next(ctx context.Context) (*change.Txn, error) {
 // cloneRow keeps a row beyond the pass that gave it.
 func cloneRow(row *change.Row) change.Row {
 	out := *row
-	out.Before, out.After = cloneImage(row.Before), cloneImage(row.After)
-	return out
-}
-
-func cloneImage(image []change.Value) []change.Value {
-	if image == nil {
-		return nil
-	}
-	out := make([]change.Value, len(image))
-	for i, v := range image {
-		out[i] = v.Clone()
-	}
+	out.Before, out.After = change.CloneImage(row.Before), change.CloneImage(row.After)
 	return out
 }
 

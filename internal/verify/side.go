@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -100,7 +99,7 @@ func (s *side) read(ctx context.Context, session *tenant.Session, low []change.V
 	var last []change.Value
 	tail := " ORDER BY " + s.order + " LIMIT " + strconv.Itoa(rangeRows)
 	err := s.each(ctx, session, s.between(low, nil), tail, func(image []change.Value) error {
-		last = clone(image)
+		last = change.CloneImage(image)
 		r.rows[s.keyOf(last)] = last
 		count++
 		for i := range last {
@@ -212,24 +211,6 @@ func (s *side) keyValues(image []change.Value) []change.Value {
 	out := make([]change.Value, len(s.key))
 	for i, at := range s.key {
 		out[i] = image[at].Clone()
-	}
-	return out
-}
-
-func clone(image []change.Value) []change.Value {
-	total := 0
-	for i := range image {
-		total += len(image[i].Bytes)
-	}
-	memory := bytes.NewBuffer(make([]byte, 0, total))
-	out := make([]change.Value, len(image))
-	for i, v := range image {
-		if v.Bytes != nil {
-			at := memory.Len()
-			memory.Write(v.Bytes)
-			v.Bytes = memory.Bytes()[at:memory.Len():memory.Len()]
-		}
-		out[i] = v
 	}
 	return out
 }
