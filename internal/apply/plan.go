@@ -208,16 +208,7 @@ func (p *plan) movesUnique(a, b []change.Value) bool {
 }
 
 // rowKey is the identity of an image as a map key.
-func (p *plan) rowKey(image []change.Value) string { return imageKey(p.key, image) }
-
-func imageKey(key []int, image []change.Value) string {
-	var buf [64]byte
-	b := buf[:0]
-	for _, i := range key {
-		b = change.AppendImage(b, image[i:i+1])
-	}
-	return string(b)
-}
+func (p *plan) rowKey(image []change.Value) string { return change.RowID(p.key, image) }
 
 // A dep is one key value that a transaction writes or refers to.
 type dep struct {

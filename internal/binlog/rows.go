@@ -21,7 +21,7 @@ const (
 
 // Numbers of columns of our own tables, and the places of those that are read.
 const (
-	checkpointColumns = 11
+	checkpointColumns = 13
 	heartbeatColumns  = 4
 
 	checkpointProject = 0

@@ -15,3 +15,14 @@ func (c *Column) AppendKeyLiteral(dst []byte, v Value) []byte {
 	dst = append(append(append(dst, '_'), c.Charset...), " x'"...)
 	return append(hex.AppendEncode(dst, v.Bytes), '\'')
 }
+
+// RowID is the identity of a row: the exact bytes of its key columns. Two images
+// of one table are of the same row if and only if it is the same.
+func RowID(key []int, image []Value) string {
+	var buf [64]byte
+	b := buf[:0]
+	for _, i := range key {
+		b = AppendImage(b, image[i:i+1])
+	}
+	return string(b)
+}

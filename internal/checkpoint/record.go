@@ -8,6 +8,13 @@ import (
 	"duplex/internal/change"
 )
 
+// Settled is the place of this site's own log from where its reader may start
+// again, as far as the site itself is concerned. The zero Settled says nothing.
+type Settled struct {
+	Seq      uint64 // of the site's next local transaction there
+	Position change.Position
+}
+
 // A Record is what one lane writes with a transaction.
 type Record struct {
 	Lane      int
@@ -16,7 +23,8 @@ type Record struct {
 	Applied   []change.Range  // what this lane did above Low
 	Carried   []change.Stamp  // of the source transactions in this one
 	Version   int64           // raises the clock of the site's reader
-	Settled   uint64
+	Notes     []byte          // what the mark says beyond its stamps, see conflict.Notes; empty: nothing
+	Settled   Settled
 	Committed time.Time // source commit time; zero: none
 	Write     uint64    // counts what the lane writes: no two of its rows are the same, so that each is logged
 }
@@ -92,7 +100,9 @@ func (r *Record) columns() []field {
 		{"applied", change.AppendString(nil, change.FormatRanges(r.Applied))},
 		{"carried", blob.AppendLiteral(nil, change.OfBinary(change.AppendCarried(nil, r.Write, r.Carried)))},
 		{"version", strconv.AppendInt(nil, r.Version, 10)},
-		{"settled", strconv.AppendUint(nil, r.Settled, 10)},
+		{"notes", blob.AppendLiteral(nil, change.OfBinary(r.Notes))},
+		{"settled", strconv.AppendUint(nil, r.Settled.Seq, 10)},
+		{"settled_position", change.AppendString(nil, string(r.Settled.Position))},
 		{"committed_at", committed},
 	}
 }

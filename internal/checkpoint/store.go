@@ -34,8 +34,8 @@ type State struct {
 	Position  change.Position // where the source's reader goes on
 	From      uint64          // the seq that the reader gives first from there; at or below Done.Low
 	Done      change.Seqs     // source transactions that are in this tenant
-	Settled   uint64
-	Committed time.Time // source commit time of what was applied last; zero: nothing was
+	Settled   Settled         // the newest
+	Committed time.Time       // source commit time of what was applied last; zero: nothing was
 }
 
 // Load reads the state without touching it. ok is false where the link never
@@ -52,7 +52,7 @@ func (s *Store) Load(ctx context.Context) (st State, ok bool, err error) {
 }
 
 func (s *Store) selectLanes(suffix string) string {
-	return "SELECT epoch, `position`, low, applied, settled, COALESCE(CAST(committed_at AS CHAR), '') FROM `duplex`.`checkpoint` WHERE " + s.where() + suffix
+	return "SELECT epoch, `position`, low, applied, settled, settled_position, COALESCE(CAST(committed_at AS CHAR), '') FROM `duplex`.`checkpoint` WHERE " + s.where() + suffix
 }
 
 func (s *Store) where() string {
@@ -70,9 +70,10 @@ func (s *Store) merge(rows *sql.Rows) (st State, ok bool, err error) {
 	defer rows.Close()
 	var top uint64 // the highest low of a row: its position is the one to go on from
 	for rows.Next() {
-		var epoch, low, settled uint64
+		var epoch, low uint64
+		var settled Settled
 		var position, applied, committed string
-		if err := rows.Scan(&epoch, &position, &low, &applied, &settled, &committed); err != nil {
+		if err := rows.Scan(&epoch, &position, &low, &applied, &settled.Seq, &settled.Position, &committed); err != nil {
 			return State{}, false, s.wrap("read", err)
 		}
 		above, err := change.ParseRanges(applied)
@@ -86,7 +87,10 @@ func (s *Store) merge(rows *sql.Rows) (st State, ok bool, err error) {
 		for _, r := range above {
 			st.Done = st.Done.Union(change.Seqs{Above: []change.Range{r}})
 		}
-		st.Epoch, st.Settled = max(st.Epoch, epoch), max(st.Settled, settled)
+		st.Epoch = max(st.Epoch, epoch)
+		if settled.Seq >= st.Settled.Seq {
+			st.Settled = settled
+		}
 		if at, err := time.Parse("2006-01-02 15:04:05.999999", committed); err == nil && at.After(st.Committed) {
 			st.Committed = at
 		}

@@ -18,7 +18,7 @@ var ddl = []string{
 	"CREATE TABLE IF NOT EXISTS `duplex`.`checkpoint` (" +
 		"`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `lane` int NOT NULL, `epoch` bigint unsigned NOT NULL, " +
 		"`position` mediumblob NOT NULL, `low` bigint unsigned NOT NULL, `applied` mediumtext NOT NULL, `carried` mediumblob NOT NULL, " +
-		"`version` bigint NOT NULL, `settled` bigint unsigned NOT NULL, `committed_at` datetime(6) NULL, " +
+		"`version` bigint NOT NULL, `notes` mediumblob NOT NULL, `settled` bigint unsigned NOT NULL, `settled_position` mediumblob NOT NULL, `committed_at` datetime(6) NULL, " +
 		"PRIMARY KEY (`project`, `link`, `lane`)) " + charset,
 
 	"CREATE TABLE IF NOT EXISTS `duplex`.`copy_chunk` (" +
