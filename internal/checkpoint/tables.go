@@ -34,6 +34,25 @@ var ddl = []string{
 	"CREATE TABLE IF NOT EXISTS `duplex`.`heartbeat` (" +
 		"`site` varchar(64) NOT NULL, `beat` bigint unsigned NOT NULL, `at` datetime(6) NOT NULL, `seq` bigint unsigned NOT NULL, " +
 		"PRIMARY KEY (`site`)) " + charset,
+
+	"CREATE TABLE IF NOT EXISTS `duplex`.`parked` (" +
+		"`project` varchar(64) NOT NULL, `table_name` varchar(190) NOT NULL, `key_hash` bigint unsigned NOT NULL, " +
+		"`row_id` mediumblob NOT NULL, `image` mediumblob NOT NULL, `version` bigint NOT NULL, `site_rank` int NOT NULL, `sub` int NOT NULL, " +
+		"`reason` varchar(64) NOT NULL, `blocked_by` varchar(255) NOT NULL, `parked_at` datetime(6) NOT NULL, " +
+		"PRIMARY KEY (`project`, `table_name`, `key_hash`)) " + charset,
+
+	// The indexes hold all that a filter asks for, so that counting reads no image.
+	"CREATE TABLE IF NOT EXISTS `duplex`.`conflict` (" +
+		"`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +
+		"`table_name` varchar(190) NOT NULL, `row_key` mediumtext NOT NULL, `kind` varchar(20) NOT NULL, `policy` varchar(20) NOT NULL, " +
+		"`winner` varchar(10) NOT NULL, `ambiguous` tinyint NOT NULL, `local_image` longtext NULL, `incoming_image` longtext NULL, " +
+		"`local_stamp` varchar(64) NOT NULL, `incoming_stamp` varchar(64) NOT NULL, " +
+		"`local_committed_at` datetime(6) NULL, `incoming_committed_at` datetime(6) NULL, " +
+		"`decided_at` datetime(6) NOT NULL, `undone_at` datetime(6) NULL, `accepted_at` datetime(6) NULL, PRIMARY KEY (`id`), " +
+		"KEY `by_time` (`project`, `decided_at`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_table` (`project`, `table_name`, `decided_at`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_kind` (`project`, `kind`, `decided_at`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_link` (`project`, `link`, `kind`), KEY `by_key` (`row_key`(100))) " + charset,
 }
 
 const charset = "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
