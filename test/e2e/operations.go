@@ -24,7 +24,7 @@ func (t *txn) exec(query string, args ...any) int64 {
 		return 0
 	}
 	res, err := t.tx.ExecContext(t.ctx, query, args...)
-	switch code(err) {
+	switch Code(err) {
 	case 1062, 1451, 1452, 1761:
 		return 0
 	}

@@ -134,8 +134,8 @@ func (w *writer) run() error {
 		switch {
 		case err == nil:
 			down = time.Time{}
-		case code(err) == 1213 || code(err) == 1205 || code(err) == 1467: // a deadlock, a lock that took too long; the same about auto-increment
-		case !lost(err):
+		case Code(err) == 1213 || Code(err) == 1205 || Code(err) == 1467: // a deadlock, a lock that took too long; the same about auto-increment
+		case !Lost(err):
 			return fmt.Errorf("writer %d of side %d: %w", w.no, w.side, err)
 		case down.IsZero():
 			down = time.Now()
@@ -188,24 +188,25 @@ func (w *writer) resolve(ctx context.Context, k Key) (bool, error) {
 	for {
 		var n int
 		err := w.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM ledger WHERE side = ? AND writer = ? AND n = ?", k.Side, k.Writer, k.N).Scan(&n)
-		if err == nil || !lost(err) || time.Since(began) > patience {
+		if err == nil || !Lost(err) || time.Since(began) > patience {
 			return n > 0, err
 		}
 		<-time.After(50 * time.Millisecond)
 	}
 }
 
-func code(err error) uint16 {
+// Code is the error number that a server gave, 0 if err is not from one.
+func Code(err error) uint16 {
 	if m, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return m.Number
 	}
 	return 0
 }
 
-// lost reports whether err says that the server went away: what did not come
+// Lost reports whether err says that the server went away: what did not come
 // from a server, and the words of one that goes down.
-func lost(err error) bool {
-	switch code(err) {
+func Lost(err error) bool {
+	switch Code(err) {
 	case 0, 1053, 1077, 1927, 1317, 1040, 1047:
 		return true
 	}

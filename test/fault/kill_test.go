@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"duplex/test/e2e"
+	"duplex/test/fault"
 	"duplex/test/tenant"
 )
 
@@ -39,7 +40,7 @@ func TestKill(t *testing.T) {
 type drill struct {
 	*e2e.Pair
 	t       *testing.T
-	wires   [2]*wire
+	wires   [2]*fault.Wire
 	run     *e2e.Run
 	rng     *rand.Rand
 	now     string          // what is being done
@@ -52,7 +53,7 @@ func testKill(t *testing.T, kinds [2]tenant.Kind, kills, deaths, breaks int) {
 	d := &drill{t: t}
 	w := &e2e.Workload{Span: 4000, Writers: 8, Pause: 120 * time.Millisecond}
 	d.Pair = e2e.NewPair(t, program, kinds, w, 2500, func(s *tenant.Server) string {
-		wire := newWire(t, s)
+		wire := fault.NewWire(t, s)
 		if d.wires[0] == nil {
 			d.wires[0] = wire
 		} else {
@@ -85,7 +86,7 @@ func testKill(t *testing.T, kinds [2]tenant.Kind, kills, deaths, breaks int) {
 		d.resumed[len(d.resumed)/2].Round(time.Millisecond), d.resumed[len(d.resumed)-1].Round(time.Millisecond), d.worst, len(d.resumed))
 }
 
-func (d *drill) suffer(faults []fault) {
+func (d *drill) suffer(faults []blow) {
 	for _, f := range faults {
 		if !d.Copied(d.t.Context()) {
 			d.copying++
@@ -98,26 +99,26 @@ func (d *drill) suffer(faults []fault) {
 	}
 }
 
-// A fault is one thing that is done to a drill.
-type fault struct {
+// A blow is one thing that is done to a drill.
+type blow struct {
 	name string
 	do   func()
 }
 
 // plan puts the faults in a random order.
-func (d *drill) plan(kills, deaths, breaks int) []fault {
-	var all []fault
+func (d *drill) plan(kills, deaths, breaks int) []blow {
+	var all []blow
 	for i := range kills {
-		all = append(all, fault{"kill", func() { d.kill(i%2 == 0) }})
+		all = append(all, blow{"kill", func() { d.kill(i%2 == 0) }})
 	}
 	for i := range deaths {
-		all = append(all, fault{"death of " + string("ab"[i%2]), func() { d.death(i % 2) }})
+		all = append(all, blow{"death of " + string("ab"[i%2]), func() { d.death(i % 2) }})
 	}
 	for i := range breaks {
-		all = append(all, []fault{
-			{"cut", func() { d.between(func(w *wire) func() { w.cut(); return func() { w.mend(d.t) } }) }},
-			{"stall", func() { d.between(func(w *wire) func() { return w.stall(d.t) }) }},
-			{"delay", func() { d.between(func(w *wire) func() { return w.delay(d.t, 40) }) }},
+		all = append(all, []blow{
+			{"cut", func() { d.between(func(w *fault.Wire) func() { w.Cut(); return func() { w.Mend(d.t) } }) }},
+			{"stall", func() { d.between(func(w *fault.Wire) func() { return w.Stall(d.t) }) }},
+			{"delay", func() { d.between(func(w *fault.Wire) func() { return w.Delay(d.t, 40) }) }},
 		}[i%3])
 	}
 	d.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -149,7 +150,7 @@ func (d *drill) death(side int) {
 }
 
 // between does something to the connections of one side or of both for a while.
-func (d *drill) between(begin func(w *wire) (end func())) {
+func (d *drill) between(begin func(w *fault.Wire) (end func())) {
 	d.pause(500 * time.Millisecond)
 	var ends []func()
 	which := 1 + d.rng.IntN(3)

@@ -1,0 +1,71 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"duplex/test/tenant"
+)
+
+// A Wire is what stands between the program and a server: SQL and change
+// stream go through it, from its Listen on.
+type Wire struct {
+	*toxiproxy.Proxy
+}
+
+// NewWire lays a wire to a server. It ends with the test.
+func NewWire(t testing.TB, s *tenant.Server) *Wire {
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	w := &Wire{toxiproxy.NewProxy(server, s.Addr(), "127.0.0.1:0", s.Addr())}
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	return w
+}
+
+// Leftovers passes over what toxiproxy leaves behind when a connection ends
+// while a packet is on its way through it.
+func Leftovers() []goleak.Option {
+	const proxy = "github.com/Shopify/toxiproxy/v2"
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction(proxy + ".(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction(proxy + ".(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction(proxy + "/toxics.(*ToxicStub).Run"),
+	}
+}
+
+// Cut breaks all connections and refuses new ones until Mend.
+func (w *Wire) Cut() { w.Stop() }
+
+// Mend lets connections through again after Cut.
+func (w *Wire) Mend(t testing.TB) { require.NoError(t, w.Start()) }
+
+// toxic adds a toxic in both directions; the function returned takes it away.
+func (w *Wire) toxic(t testing.TB, kind, attributes string) (remove func()) {
+	t.Helper()
+	for _, stream := range []string{"upstream", "downstream"} {
+		_, err := w.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
+			`{"name": "%s-%s", "type": "%s", "stream": "%s", "attributes": {%s}}`, kind, stream, kind, stream, attributes)))
+		require.NoError(t, err)
+	}
+	return func() {
+		for _, stream := range []string{"upstream", "downstream"} {
+			require.NoError(t, w.Toxics.RemoveToxic(context.Background(), kind+"-"+stream))
+		}
+	}
+}
+
+// Stall lets nothing through until the function returned is called; then all
+// connections that were stalled end.
+func (w *Wire) Stall(t testing.TB) (end func()) { return w.toxic(t, "timeout", `"timeout": 0`) }
+
+// Delay makes every packet late, by up to 2*ms milliseconds.
+func (w *Wire) Delay(t testing.TB, ms int) (end func()) {
+	return w.toxic(t, "latency", fmt.Sprintf(`"latency": %d, "jitter": %d`, ms, ms))
+}
