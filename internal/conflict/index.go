@@ -1,6 +1,8 @@
 package conflict
 
 import (
+	"iter"
+
 	"duplex/internal/change"
 )
 
@@ -12,6 +14,7 @@ type Index struct {
 	queue []queued          // in order of seq: what Settle looks at
 	count int
 	bytes int64
+	err   error
 }
 
 // An entry is one key of the index.
@@ -46,6 +49,22 @@ func (x *Index) Len() int { return x.count }
 
 // Bytes is about the memory that the index occupies.
 func (x *Index) Bytes() int64 { return x.bytes }
+
+// Err is the first error that kept the index from being whole. Once there is
+// one, nothing that it gave since can be relied on.
+func (x *Index) Err() error { return x.err }
+
+// has reports whether a key of this hash may be in the index.
+func (x *Index) has(hash uint64) bool { return x.keys[hash] != nil }
+
+// each goes over the entries of a hash. Whether they are lost and told may be
+// changed, and the index not be asked, until it is over.
+func (x *Index) each(hash uint64) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for e := x.keys[hash]; e != nil && yield(e); e = e.next {
+		}
+	}
+}
 
 func (x *Index) entry(hash uint64, key Key) *entry {
 	for e := x.keys[hash]; e != nil; e = e.next {

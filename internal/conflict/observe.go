@@ -130,9 +130,7 @@ func (o *Observer) Applied(a *Applied) error {
 	o.seen.Add(a.Carried)
 	o.recent.begin(false)
 	for _, key := range a.Parked {
-		if o.recent != nil {
-			delete(o.recent.replaced, key.Hash())
-		}
+		o.recent.parking(key.Hash())
 	}
 	for _, j := range a.Notes.Judged {
 		o.judged(j)
@@ -173,12 +171,21 @@ func (o *Observer) Applied(a *Applied) error {
 		}
 	}
 	o.settle(a.Carried)
-	return nil
+	return o.index.Err()
 }
+
+// Quiet reports whether no applied row can be Concerned.
+func (o *Observer) Quiet() bool { return o.index.Len() == 0 && len(o.due) == 0 }
+
+// Concerned reports whether a row of an applied transaction has to be among
+// Applied.Rows with its images, where hash is its key's: the site wrote the key
+// and the peer may not know, or a restore is due. Rows that the notes name in
+// doubt have to be there too, and rows that may be parked without images.
+func (o *Observer) Concerned(hash uint64) bool { return o.index.has(hash) || o.due[hash] != nil }
 
 // judged takes in that a local write is in the conflict log as overridden.
 func (o *Observer) judged(j Judged) {
-	for e := o.index.keys[j.Hash]; e != nil; e = e.next {
+	for e := range o.index.each(j.Hash) {
 		if e.write.Seq == j.Seq {
 			e.lost, e.told = true, true
 		}
@@ -207,14 +214,14 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
 	pending := o.due[k.Hash]
 	o.touched(k.Hash)
-	o.recent.applied(k.Hash, in.Order())
+	o.recent.incoming(k.Hash, row, in.Order())
 	if k.Doubt && row != nil && o.index.Find(row.Key) == nil {
 		o.drifted(row, in)
 	}
 	if o.cfg.Without&WithoutLateCheck != 0 {
 		return nil
 	}
-	for e := o.index.keys[k.Hash]; e != nil; e = e.next {
+	for e := range o.index.each(k.Hash) {
 		r := o.cfg.Rules(e.key.Table)
 		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn {
 			continue

@@ -104,6 +104,16 @@ func (r *recent) applied(hash uint64, order Order) {
 	}
 }
 
+// incoming takes in a write of the peer, row is nil if the log does not show it.
+func (r *recent) incoming(hash uint64, _ *AppliedRow, order Order) { r.applied(hash, order) }
+
+// parking takes in that the key's parked row was written or taken out.
+func (r *recent) parking(hash uint64) {
+	if r != nil {
+		delete(r.replaced, hash)
+	}
+}
+
 // settle forgets what lies before the first unsettled local transaction.
 func (r *recent) settle(bound uint64) {
 	if r == nil {
