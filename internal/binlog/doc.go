@@ -3,7 +3,8 @@
 //
 //	server ─▶ dump (packets) ─▶ event ─▶ group (one transaction of the log)
 //	                                        │ holds our inbound link's checkpoint row
-//	                                        ├─▶ applied: clock and seen set move on, nothing comes out
+//	                                        ├─▶ applied: clock and seen set move on, what it overwrote is found
+//	                                        │   (conflict.Observer), nothing comes out
 //	                                        ├─▶ local rows, a DDL, a beat: stamp ─▶ change.Txn
 //	                                        └─▶ anything else: skipped
 //

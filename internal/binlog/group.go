@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,14 +19,12 @@ type group struct {
 	tag     string
 	number  uint64 // of a MySQL GTID; 0: none
 	maria   mariaGTID
-	named   bool   // it has a GTID
-	start   uint64 // offset of its first event
-	commit  int64  // microseconds, where the log says more than the events' seconds
-	origin  uint32 // thread id of its BEGIN: origin id of who writes for us
-	applied bool
-	foreign bool // a mark of somebody else's stands in it
-	version int64
-	carried []change.Stamp
+	named   bool     // it has a GTID
+	start   uint64   // offset of its first event
+	commit  int64    // microseconds, where the log says more than the events' seconds
+	origin  uint32   // thread id of its BEGIN: origin id of who writes for us
+	applied *applied // nil: no mark of our inbound link was read in it
+	foreign bool     // a mark of somebody else's stands in it
 	beat    *change.Beat
 	ddl     *change.DDL
 	rows    *change.Rows
@@ -165,8 +164,12 @@ func (r *Reader) finish(e *event) error {
 	}
 	r.counts.Committed = time.UnixMicro(g.commit)
 	switch {
-	case g.applied:
-		r.takeMark(&g)
+	case g.applied != nil:
+		r.counts.Applied++
+		if err := r.observer.Applied(g.applied.whole()); err != nil {
+			return fmt.Errorf("applied transaction %s: %w", r.id(&g), err)
+		}
+		r.signal()
 		return g.close()
 	case len(parts) == 0:
 		r.counts.Skipped++
@@ -186,22 +189,31 @@ func (r *Reader) finish(e *event) error {
 		if i+1 < len(parts) {
 			at, before.parts = &before, uint64(i)+1
 		}
-		r.stamp(t, at, g.commit)
+		if err := r.stamp(t, at, g.commit); err != nil {
+			return err
+		}
 	}
+	r.signal()
 	return nil
 }
 
 // stamp gives t the next number, and what a reader knows that stands at at,
 // right behind t.
-func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) {
-	t.Stamp = change.Stamp{Seq: r.seq, Version: r.clock.Next(committed), Seen: r.seen.Set()}
-	r.seq++
-	r.counts.Local++
+func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) error {
+	t.Stamp = r.observer.Stamp(committed)
 	t.Position = r.position(at)
+	if r.cfg.Conflicts != nil {
+		if err := r.wrote(t, committed); err != nil {
+			return errors.Join(err, t.Rows.Close())
+		}
+		r.observer.Behind(&t.Stamp, t.Position)
+	}
+	r.counts.Local++
 	r.ready = append(r.ready, t)
 	if t.Beat != nil {
 		r.heard(t.Beat)
 	}
+	return nil
 }
 
 // advance moves the position behind g, which ended with e.
@@ -230,7 +242,7 @@ func (r *Reader) advance(g *group, e *event) error {
 // parts are the local transactions that come of g.
 func (g *group) parts() []*change.Txn {
 	var out []*change.Txn
-	if g.applied {
+	if g.applied != nil {
 		return nil
 	}
 	if g.ddl != nil {

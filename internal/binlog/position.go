@@ -78,6 +78,26 @@ func parsePosition(text change.Position) (position, error) {
 	return p, nil
 }
 
+// Earlier gives the one of two positions of a site's log with the lower seq. The
+// empty one is passed over.
+func Earlier(a, b change.Position) (change.Position, error) {
+	if a == "" || b == "" {
+		return a + b, nil
+	}
+	p, err := parsePosition(a)
+	if err != nil {
+		return "", err
+	}
+	q, err := parsePosition(b)
+	if err != nil {
+		return "", err
+	}
+	if q.seq < p.seq {
+		return b, nil
+	}
+	return a, nil
+}
+
 func parseFields(f []string) (p position, err error) {
 	if f[0] != positionFormat {
 		return p, fmt.Errorf("format %q, want %q", f[0], positionFormat)

@@ -59,13 +59,13 @@ func (r *Reader) transactional(e *event, q *replication.QueryEvent, text string)
 		return true, r.finish(e)
 	case "ROLLBACK":
 		next, _ := firstWord(rest)
-		if r.group.rows != nil && !r.group.applied {
+		if r.group.rows != nil && r.group.applied == nil {
 			return true, errRollback
 		}
 		if next == "TO" {
 			return true, nil
 		}
-		r.group.applied, r.group.beat = false, nil
+		r.group.applied, r.group.beat = nil, nil
 		return true, r.finish(e)
 	case "SAVEPOINT", "RELEASE":
 		return true, nil
@@ -116,7 +116,7 @@ func (r *Reader) xaPrepare(e *event) error {
 		return r.finish(e)
 	}
 	xid := fmt.Sprintf("X'%s',X'%s',%d", hex.EncodeToString(data[:n]), hex.EncodeToString(data[n:n+m]), format)
-	if g.rows != nil || g.applied || g.foreign || g.beat != nil {
+	if g.rows != nil || g.applied != nil || g.foreign || g.beat != nil {
 		return fmt.Errorf("%w: XA PREPARE %s", errXA, xid)
 	}
 	r.prepared[xid] = true

@@ -21,15 +21,18 @@ const defaultBudget = 64 << 20
 
 // Config says which log is read, and what in it is local.
 type Config struct {
-	Tenant   *tenant.Tenant                    // whose log is read, and whose catalogue tells what the rows are
-	Changes  string                            // host:port that serves the change stream; empty: the tenant's address
-	Site     string                            // this site's name, under which its heartbeat is written
-	Project  string                            // the project, and
-	Inbound  string                            // the link that writes into this site, "peer>site": a transaction with a checkpoint row of the two is an applied one
-	Match    func(database, table string) bool // whether a table is the project's; table is empty for a statement about a whole database
-	Budget   int64                             // bytes of one transaction's rows that stay in memory; 0: 64 MiB
-	SpoolDir string                            // where what is beyond Budget goes; empty: the system's place
-	Log      *slog.Logger                      // nil: silent
+	Tenant  *tenant.Tenant                    // whose log is read, and whose catalogue tells what the rows are
+	Changes string                            // host:port that serves the change stream; empty: the tenant's address
+	Site    string                            // this site's name, under which its heartbeat is written
+	Project string                            // the project, and
+	Inbound string                            // the link that writes into this site, "peer>site": a transaction with a checkpoint row of the two is an applied one
+	Match   func(database, table string) bool // whether a table is the project's; table is empty for a statement about a whole database
+	// Conflicts is nil where the peer does not write here: then transactions are
+	// stamped, and nothing is remembered of their rows.
+	Conflicts *Conflicts
+	Budget    int64        // bytes of one transaction's rows that stay in memory; 0: 64 MiB
+	SpoolDir  string       // where what is beyond Budget goes; empty: the system's place
+	Log       *slog.Logger // nil: silent
 }
 
 func (c *Config) check() error {
@@ -49,11 +52,11 @@ func (c *Config) check() error {
 	if c.Budget <= 0 {
 		c.Budget = defaultBudget
 	}
-	return nil
+	return c.Conflicts.check()
 }
 
 // A Reader gives a site's local transactions in log order. Next belongs to one
-// goroutine; State, WaitBeat and Close may be called from any.
+// goroutine; State, WaitBeat, Observe, Tasks and Close may be called from any.
 type Reader struct {
 	cfg       Config
 	oceanbase bool
@@ -67,21 +70,21 @@ type Reader struct {
 	ready       []*change.Txn
 	file        string // of the log
 	tables      map[uint64]*logTable
-	definitions map[string]*definition // by database.table
-	prepared    map[string]bool        // XA transactions without rows of ours, in their first phase
-	warned      bool                   // of unmarked transactions
+	definitions map[string]*definition   // by database.table
+	names       map[*change.Table]string // as keys have them
+	prepared    map[string]bool          // XA transactions without rows of ours, in their first phase
+	warned      bool                     // of unmarked transactions
 
 	// Written by the goroutine that calls Next, under mu.
 	mu       sync.Mutex
 	at       cursor
-	seq      uint64
-	clock    *conflict.Clock
-	seen     *conflict.Seen
+	observer *conflict.Observer
 	counts   State // what state does not compute
 	lastBeat State
 	waiters  map[*waiter]bool
 	err      error         // which ended the reader
 	done     chan struct{} // closed with err
+	tasks    chan struct{} // holds one
 }
 
 // Open connects and begins to read from position from, of End or of a
@@ -97,9 +100,10 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 	}
 	r := &Reader{
 		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
-		file: p.file, tables: map[uint64]*logTable{}, definitions: map[string]*definition{}, prepared: map[string]bool{},
-		at: p.cursor, seq: p.seq, clock: conflict.NewClock(p.version), seen: conflict.NewSeen(p.seen),
-		waiters: map[*waiter]bool{}, done: make(chan struct{}),
+		file: p.file, tables: map[uint64]*logTable{}, definitions: map[string]*definition{}, names: map[*change.Table]string{},
+		prepared: map[string]bool{}, at: p.cursor,
+		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}),
+		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),
 	}
 	if err = checkReach(ctx, cfg.Tenant, &r.at); err == nil {
 		r.dump, err = openDump(ctx, &r.cfg, &r.at)

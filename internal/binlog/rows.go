@@ -23,15 +23,22 @@ const (
 const (
 	checkpointColumns = 13
 	heartbeatColumns  = 4
+	parkedColumns     = 11
 
 	checkpointProject = 0
 	checkpointLink    = 1
 	checkpointCarried = 7
 	checkpointVersion = 8
+	checkpointNotes   = 9
 
 	heartbeatSite  = 0
 	heartbeatCount = 1
 	heartbeatAt    = 2
+
+	parkedProject = 0
+	parkedTable   = 1
+	parkedID      = 3
+	parkedImage   = 4
 )
 
 // noTable is the number of the table map that ends a statement which changed
@@ -51,7 +58,9 @@ func (r *Reader) tableMap(e *event) error {
 	if old := r.tables[id]; old.same(t) {
 		t = old
 	} else {
-		t.use = r.useOf(t.database, t.name)
+		if t.use = r.useOf(t.database, t.name); t.use == project {
+			t.quoted = string((&change.Table{Database: t.database, Name: t.name}).AppendName(nil))
+		}
 		r.tables[id] = t
 	}
 	if t.use == unwanted || r.group.resent {
@@ -74,12 +83,10 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 		return nil
 	case t == nil:
 		return fmt.Errorf("rows of table number %d, which no event has named", id)
-	case t.use == project && g.applied:
-		r.mu.Lock()
-		r.counts.Echo++
-		r.mu.Unlock()
+	case t.use == unwanted, t.use == aside && g.applied == nil:
 		return nil
-	case t.use == unwanted:
+	case t.use == project && g.applied != nil && !r.looksAt(g.applied, t):
+		r.echo()
 		return nil
 	case t.use == project:
 		if err := r.define(ctx, t); err != nil {
@@ -100,24 +107,35 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 	if t.use != project {
 		return r.own(t, op, rows)
 	}
+	if g.applied != nil {
+		r.echo()
+		return rowsOf(t, op, rows, r.keep)
+	}
 	if g.rows == nil {
 		g.rows = change.NewRows(r.cfg.Budget, r.cfg.SpoolDir)
 	}
 	return rowsOf(t, op, rows, g.rows.Append)
 }
 
-// own takes in rows of our own tables: marks and heartbeats. Only after images
+// echo counts an event with rows of an applied transaction.
+func (r *Reader) echo() {
+	r.mu.Lock()
+	r.counts.Echo++
+	r.mu.Unlock()
+}
+
+// own takes in rows of our own tables. Of marks and heartbeats only after images
 // count.
 func (r *Reader) own(t *logTable, op change.Op, e *replication.RowsEvent) error {
-	want := checkpointColumns
-	if t.use == beats {
-		want = heartbeatColumns
-	}
+	want := map[use]int{marks: checkpointColumns, beats: heartbeatColumns, aside: parkedColumns}[t.use]
 	if len(t.types) != want {
 		return fmt.Errorf("%s has %d columns in the log, want %d: it is not of this version", t, len(t.types), want)
 	}
 	if slices.Contains(t.types, gomysql.MYSQL_TYPE_DATETIME) {
 		return fmt.Errorf("%s: %w", t, errOldFraction)
+	}
+	if t.use == aside {
+		return r.parkedRows(t, op, e)
 	}
 	for i, row := range e.Rows {
 		if op == change.Delete || op == change.Update && i%2 == 0 {
@@ -148,16 +166,16 @@ func (r *Reader) markRow(row []any) error {
 	if !ok {
 		return fmt.Errorf("version is a %T", row[checkpointVersion])
 	}
-	if carried := bytesOf(row[checkpointCarried]); len(carried) > 0 {
-		stamps, err := change.ParseCarried(carried)
-		if err != nil {
-			return err
-		}
-		g.carried = append(g.carried, stamps...)
+	if g.applied == nil {
+		g.applied = &applied{}
 	}
-	g.version = max(g.version, version)
-	g.applied = true
-	return g.close()
+	if err := g.applied.mark(version, bytesOf(row[checkpointCarried]), bytesOf(row[checkpointNotes])); err != nil {
+		return err
+	}
+	if g.rows == nil {
+		return nil
+	}
+	return errors.Join(g.rows.Each(func(row *change.Row) error { return r.keep(*row) }), g.close())
 }
 
 // beatRow takes in a heartbeat row; the peer's, which the link brings, is none
@@ -179,16 +197,6 @@ func (r *Reader) beatRow(row []any) error {
 	}
 	r.group.beat = b
 	return nil
-}
-
-// takeMark lets an applied group move the clock and the seen set; mu is held.
-func (r *Reader) takeMark(g *group) {
-	r.clock.Raise(g.version)
-	for _, s := range g.carried {
-		r.clock.Raise(s.Version)
-	}
-	r.seen.Add(g.carried)
-	r.counts.Applied++
 }
 
 // checkOrigin counts local groups of sessions that only we have; mu is held.

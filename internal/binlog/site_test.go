@@ -115,8 +115,13 @@ func (s *site) beat() uint64 {
 
 // mark writes an inbound checkpoint row.
 func mark(link string, lane int, version int64, carried ...change.Stamp) string {
-	return fmt.Sprintf("REPLACE INTO duplex.checkpoint VALUES ('%s', '%s', %d, 1, 'p', 0, '', x'%x', %d, 0, UTC_TIMESTAMP(6))",
-		testProject, link, lane, change.AppendCarried(nil, 0, carried), version)
+	return markNotes(link, lane, version, nil, carried...)
+}
+
+// markNotes is mark with notes.
+func markNotes(link string, lane int, version int64, notes []byte, carried ...change.Stamp) string {
+	return fmt.Sprintf("REPLACE INTO duplex.checkpoint VALUES ('%s', '%s', %d, 1, 'p', 0, '', x'%x', %d, x'%x', 0, '', UTC_TIMESTAMP(6))",
+		testProject, link, lane, change.AppendCarried(nil, 0, carried), version, notes)
 }
 
 // next reads one transaction.

@@ -19,6 +19,11 @@ type State struct {
 	Idle      time.Time // when the server last said that it has nothing more to send; zero: not yet
 	Beat      uint64    // the last count of this site's own heartbeat, 0 before the first
 
+	// What is remembered for the conflicts with what the peer writes here.
+	IndexKeys  int   // rows written here of which the peer may not know yet
+	IndexBytes int64 // the memory of these, about
+	Tasks      int   // what the late check has found and nobody has mended yet
+
 	// Counters of transactions since Open.
 	Local    uint64 // given out by Next
 	Applied  uint64 // written by our own inbound link
@@ -43,7 +48,9 @@ func (r *Reader) State() State {
 // state is State with mu held.
 func (r *Reader) state() State {
 	s := r.counts
-	s.Seq, s.Version, s.Seen = r.seq, r.clock.Last(), r.seen.Set()
+	w, index := r.observer.Watermark(), r.observer.Index()
+	s.Seq, s.Version, s.Seen = w.Seq, w.Version, w.Seen
+	s.IndexKeys, s.IndexBytes, s.Tasks = index.Len(), index.Bytes(), r.observer.Pending()
 	s.Position = r.position(&r.at)
 	return s
 }
@@ -116,6 +123,7 @@ func (r *Reader) failure() error {
 
 // position writes down the state at cursor at; mu is held.
 func (r *Reader) position(at *cursor) change.Position {
-	p := position{cursor: *at, seq: r.seq, version: r.clock.Last(), seen: r.seen.Set()}
+	w := r.observer.Watermark()
+	p := position{cursor: *at, seq: w.Seq, version: w.Version, seen: w.Seen}
 	return p.text()
 }

@@ -22,12 +22,14 @@ const (
 	project      // its rows are given out
 	marks        // duplex.checkpoint
 	beats        // duplex.heartbeat
+	aside        // duplex.parked: rows of the project's tables that wait there
 )
 
 // A logTable is what a TABLE_MAP event says of a table, and the definition
 // that goes with it.
 type logTable struct {
 	database, name string
+	quoted         string // the name as keys have it; of the project's tables
 	use            use
 	types          []byte   // of each column in the log; ENUM and SET by their real type
 	compressed     []bool   // columns whose values MariaDB compressed; nil: none
@@ -154,6 +156,10 @@ func (r *Reader) useOf(database, table string) use {
 			return marks
 		case "heartbeat":
 			return beats
+		case "parked":
+			if r.cfg.Conflicts != nil {
+				return aside
+			}
 		}
 		return unwanted
 	}
@@ -204,6 +210,7 @@ func (r *Reader) forget(database, table string) {
 			delete(r.definitions, name)
 		}
 	}
+	clear(r.names)
 	for _, t := range r.tables {
 		if match(t.database, t.name) {
 			t.definition = nil

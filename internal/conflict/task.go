@@ -78,6 +78,17 @@ func (o *Observer) Task() *Task {
 	return o.tasks[0]
 }
 
+// Pending is the number of tasks that are not over.
+func (o *Observer) Pending() int {
+	n := 0
+	for _, t := range o.tasks {
+		if !t.over {
+			n++
+		}
+	}
+	return n
+}
+
 // Done says that a task's transaction is durable, or that it had no plan.
 func (o *Observer) Done(t *Task) {
 	t.over = true

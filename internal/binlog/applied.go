@@ -1,0 +1,170 @@
+package binlog
+
+import (
+	"fmt"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// An applied is a group with a mark of our inbound link while it is being read:
+// what the mark says, and of the rows those that the observer has to know. These
+// are few and have images only where the index has one too, so that memory is
+// bounded by the index and not by what the peer sends; of tables whose rows may
+// be parked there is the key of each.
+type applied struct {
+	conflict.Applied
+	doubt map[uint64]bool // hashes of the keys that the notes name in doubt
+	kept  []*kept
+	byKey map[conflict.Key]*kept
+}
+
+// A kept is what a group did to one row, in its table and among the parked ones.
+type kept struct {
+	key           conflict.Key
+	table, parked span
+}
+
+// A span is from before the first change of a row to after its last.
+type span struct {
+	begun         bool
+	before, after []change.Value
+}
+
+func (s *span) add(before, after []change.Value) {
+	if !s.begun {
+		s.begun, s.before = true, change.CloneImage(before)
+	}
+	s.after = change.CloneImage(after)
+}
+
+// mark takes in the columns of a checkpoint row.
+func (a *applied) mark(version int64, carried, notes []byte) error {
+	var stamps []change.Stamp
+	var err error
+	if len(carried) > 0 {
+		if stamps, err = change.ParseCarried(carried); err != nil {
+			return err
+		}
+	}
+	n, err := conflict.ParseNotes(notes, len(stamps))
+	if err != nil {
+		return err
+	}
+	for _, k := range n.Keys {
+		k.Txn += len(a.Carried)
+		a.Notes.Keys = append(a.Notes.Keys, k)
+		if k.Doubt {
+			if a.doubt == nil {
+				a.doubt = map[uint64]bool{}
+			}
+			a.doubt[k.Hash] = true
+		}
+	}
+	a.Notes.Judged = append(a.Notes.Judged, n.Judged...)
+	a.Notes.Restored = append(a.Notes.Restored, n.Restored...)
+	a.Notes.Placed = a.Notes.Placed || n.Placed
+	a.Version = max(a.Version, version)
+	for _, s := range stamps {
+		a.Version = max(a.Version, s.Version)
+	}
+	a.Carried = append(a.Carried, stamps...)
+	return nil
+}
+
+// whole is what the group says at its end.
+func (a *applied) whole() *conflict.Applied {
+	for _, k := range a.kept {
+		row := conflict.AppliedRow{Key: k.key, Before: k.table.before, After: k.table.after}
+		if row.Before == nil {
+			row.Before = k.parked.before
+		}
+		if row.After == nil {
+			row.After = k.parked.after
+		}
+		a.Rows = append(a.Rows, row)
+	}
+	return &a.Applied
+}
+
+// looksAt reports whether a row of t in the group may be one that keep keeps: if
+// not, it need not be decoded.
+func (r *Reader) looksAt(a *applied, t *logTable) bool {
+	if r.cfg.Conflicts == nil || len(a.Carried) == 0 { // a mark that carries nothing has put rows back, or moved them
+		return false
+	}
+	if len(a.doubt) > 0 || r.cfg.Conflicts.mayPark(t.quoted) {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.observer.Quiet()
+}
+
+// keep takes in a row of a project's table in an applied group.
+func (r *Reader) keep(row change.Row) error {
+	a, t := r.group.applied, row.Table
+	if r.cfg.Conflicts == nil || len(a.Carried) == 0 || len(t.Key) == 0 {
+		return nil
+	}
+	name := r.nameOf(t)
+	unique := r.cfg.Conflicts.mayPark(name)
+	eachRow(name, t.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
+		if k := r.keepKey(key, unique); k != nil {
+			k.table.add(before, after)
+		}
+	})
+	return nil
+}
+
+// keepKey gives where the images of a row go; nil if only the key counts, as of
+// a row that may be parked, or not even that.
+func (r *Reader) keepKey(key conflict.Key, unique bool) *kept {
+	a, hash := r.group.applied, key.Hash()
+	r.mu.Lock()
+	concerned := r.observer.Concerned(hash)
+	r.mu.Unlock()
+	if !concerned && !a.doubt[hash] {
+		if unique {
+			a.Rows = append(a.Rows, conflict.AppliedRow{Key: key})
+		}
+		return nil
+	}
+	k := a.byKey[key]
+	if k == nil {
+		if a.byKey == nil {
+			a.byKey = map[conflict.Key]*kept{}
+		}
+		k = &kept{key: key}
+		a.byKey[key], a.kept = k, append(a.kept, k)
+	}
+	return k
+}
+
+// parkedRows takes in rows of duplex.parked in an applied group. Each stands for
+// a row of the table that it belongs to.
+func (r *Reader) parkedRows(t *logTable, op change.Op, e *replication.RowsEvent) error {
+	for i, row := range e.Rows {
+		if string(bytesOf(row[parkedProject])) != r.cfg.Project {
+			continue
+		}
+		key := conflict.Key{Table: string(bytesOf(row[parkedTable])), ID: string(bytesOf(row[parkedID]))}
+		image, _, err := change.ParseImage(bytesOf(row[parkedImage]))
+		if err != nil {
+			return fmt.Errorf("%s: image of a row of %s: %w", t, key.Table, err)
+		}
+		a := r.group.applied
+		a.Parked = append(a.Parked, key)
+		k := r.keepKey(key, true)
+		switch {
+		case k == nil:
+		case op == change.Insert || op == change.Update && i%2 == 1:
+			k.parked.add(nil, image)
+		default:
+			k.parked.add(image, nil)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package binlog
+
+import (
+	"errors"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// Conflicts is what a reader needs to judge what the peer writes here. Tables
+// are named `database`.`table`, as change.Table.AppendName writes them. The
+// reader calls the functions while it holds its memory: they do not wait.
+type Conflicts struct {
+	Rank, Peer int // of this site, and of the other one
+	Rules      func(table string) *conflict.Rule
+
+	// Of tables with unique keys besides their identity; nil where there are none.
+	Claims func(key conflict.Key, row []change.Value) []conflict.Claim // what a row claims; of any other table nothing
+	Parked conflict.ParkedView
+	Unique func(table string) bool // whether rows of the table may be parked
+}
+
+func (c *Conflicts) check() error {
+	switch {
+	case c == nil:
+		return nil
+	case c.Rules == nil:
+		return errors.New("reader: Conflicts.Rules is missing")
+	case (c.Claims == nil) != (c.Parked == nil) || (c.Claims == nil) != (c.Unique == nil):
+		return errors.New("reader: of Conflicts Claims, Parked and Unique go together")
+	}
+	return nil
+}
+
+func (c *Conflicts) mayPark(table string) bool { return c.Unique != nil && c.Unique(table) }
+
+func newObserver(c *Conflicts, from conflict.Point) *conflict.Observer {
+	if c == nil {
+		return conflict.NewObserver(conflict.ObserverConfig{}, from)
+	}
+	o := conflict.NewObserver(conflict.ObserverConfig{Rank: c.Rank, Peer: c.Peer, Rules: c.Rules}, from)
+	if c.Claims != nil {
+		o.Unique(c.Claims, c.Parked)
+	}
+	return o
+}
+
+// Observe runs fn with the reader's memory, which nobody else uses meanwhile.
+// fn does not wait for anything, and calls no method of the reader. It may be
+// called from any goroutine.
+func (r *Reader) Observe(fn func(*conflict.Observer)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn(r.observer)
+}
+
+// Tasks gives a signal when there may be a new task of the observer. One signal
+// may stand for several tasks.
+func (r *Reader) Tasks() <-chan struct{} { return r.tasks }
+
+// signal tells of tasks, if there are any; mu is held.
+func (r *Reader) signal() {
+	if r.observer.Task() == nil {
+		return
+	}
+	select {
+	case r.tasks <- struct{}{}:
+	default:
+	}
+}
+
+// wrote tells the observer the rows of a local transaction; mu is held.
+func (r *Reader) wrote(t *change.Txn, committed int64) error {
+	return t.Rows.Each(func(row *change.Row) error {
+		if len(row.Table.Key) == 0 {
+			return nil
+		}
+		eachRow(r.nameOf(row.Table), row.Table.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
+			r.observer.Wrote(&t.Stamp, committed, key, before, after)
+		})
+		return nil
+	})
+}
+
+// eachRow calls fn with each row that a change concerns: they are two where it
+// changes the identity.
+func eachRow(table string, columns []int, before, after []change.Value, fn func(key conflict.Key, before, after []change.Value)) {
+	of := func(image []change.Value) conflict.Key {
+		return conflict.Key{Table: table, ID: change.RowID(columns, image)}
+	}
+	switch {
+	case before == nil:
+		fn(of(after), nil, after)
+	case after == nil || sameRow(columns, before, after):
+		fn(of(before), before, after)
+	default:
+		fn(of(before), before, nil)
+		fn(of(after), nil, after)
+	}
+}
+
+func sameRow(columns []int, a, b []change.Value) bool {
+	for _, i := range columns {
+		if !a[i].Identical(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// nameOf is a table's name as keys have it.
+func (r *Reader) nameOf(t *change.Table) string {
+	name, ok := r.names[t]
+	if !ok {
+		name = string(t.AppendName(nil))
+		r.names[t] = name
+	}
+	return name
+}
