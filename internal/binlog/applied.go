@@ -33,11 +33,16 @@ type span struct {
 	before, after []change.Value
 }
 
-func (s *span) add(before, after []change.Value) {
-	if !s.begun {
-		s.begun, s.before = true, change.CloneImage(before)
+// add takes in an image: one of before a change, or of after it.
+func (s *span) add(image []change.Value, old bool) {
+	image = change.CloneImage(image)
+	if !s.begun && old {
+		s.before = image
 	}
-	s.after = change.CloneImage(after)
+	if s.after = image; old {
+		s.after = nil
+	}
+	s.begun = true
 }
 
 // mark takes in the columns of a checkpoint row.
@@ -89,8 +94,8 @@ func (a *applied) whole() *conflict.Applied {
 	return &a.Applied
 }
 
-// looksAt reports whether a row of t in the group may be one that keep keeps: if
-// not, it need not be decoded.
+// looksAt reports whether a row of t in the group may be one that the observer
+// has to know: if not, it need not be decoded.
 func (r *Reader) looksAt(a *applied, t *logTable) bool {
 	if r.cfg.Conflicts == nil || len(a.Carried) == 0 { // a mark that carries nothing has put rows back, or moved them
 		return false
@@ -103,20 +108,58 @@ func (r *Reader) looksAt(a *applied, t *logTable) bool {
 	return !r.observer.Quiet()
 }
 
-// keep takes in a row of a project's table in an applied group.
-func (r *Reader) keep(row change.Row) error {
-	a, t := r.group.applied, row.Table
-	if r.cfg.Conflicts == nil || len(a.Carried) == 0 || len(t.Key) == 0 {
+// keepRow takes in a row that stood in the group before its mark.
+func (r *Reader) keepRow(row *change.Row) error {
+	t := row.Table
+	if r.cfg.Conflicts == nil || len(t.Key) == 0 {
 		return nil
 	}
 	name := r.nameOf(t)
 	unique := r.cfg.Conflicts.mayPark(name)
-	eachRow(name, t.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
-		if k := r.keepKey(key, unique); k != nil {
-			k.table.add(before, after)
+	for i, image := range [...][]change.Value{row.Before, row.After} {
+		if image == nil {
+			continue
 		}
-	})
+		if k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.Key, image)}, unique); k != nil {
+			k.table.add(image, i == 0)
+		}
+	}
 	return nil
+}
+
+// keepRows takes in the rows of an event of a project's table in an applied
+// group. Of most only the identity is decoded.
+func (r *Reader) keepRows(t *logTable, op change.Op, e *replication.RowsEvent) error {
+	columns := t.table.Key
+	if len(columns) == 0 {
+		return nil
+	}
+	name := r.nameOf(t.table)
+	unique := r.cfg.Conflicts.mayPark(name)
+	identity := make([]change.Value, len(t.types))
+	for i, row := range e.Rows {
+		var err error
+		for _, c := range columns {
+			if identity[c], err = t.value(c, row[c]); err != nil {
+				return err
+			}
+		}
+		k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(columns, identity)}, unique)
+		if k == nil {
+			continue
+		}
+		image, err := t.image(row)
+		if err != nil {
+			return err
+		}
+		k.table.add(image, before(op, i))
+	}
+	return nil
+}
+
+// before reports whether image i of an event is one of before the change.
+func before(op change.Op, i int) bool {
+	return op == change.Delete || op == change.Update && i%2 == 0
 }
 
 // keepKey gives where the images of a row go; nil if only the key counts, as of
@@ -127,7 +170,7 @@ func (r *Reader) keepKey(key conflict.Key, unique bool) *kept {
 	concerned := r.observer.Concerned(hash)
 	r.mu.Unlock()
 	if !concerned && !a.doubt[hash] {
-		if unique {
+		if n := len(a.Rows); unique && (n == 0 || a.Rows[n-1].Key != key) { // an update has two images
 			a.Rows = append(a.Rows, conflict.AppliedRow{Key: key})
 		}
 		return nil
@@ -157,13 +200,8 @@ func (r *Reader) parkedRows(t *logTable, op change.Op, e *replication.RowsEvent)
 		}
 		a := r.group.applied
 		a.Parked = append(a.Parked, key)
-		k := r.keepKey(key, true)
-		switch {
-		case k == nil:
-		case op == change.Insert || op == change.Update && i%2 == 1:
-			k.parked.add(nil, image)
-		default:
-			k.parked.add(image, nil)
+		if k := r.keepKey(key, true); k != nil {
+			k.parked.add(image, before(op, i))
 		}
 	}
 	return nil

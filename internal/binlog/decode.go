@@ -143,26 +143,35 @@ func (t *logTable) checkImages(e *event, op change.Op) (err error) {
 func (t *logTable) image(row []any) ([]change.Value, error) {
 	image := make([]change.Value, len(row))
 	for i, v := range row {
-		c := &t.table.Columns[i]
-		if v == nil {
-			continue
-		}
-		if t.compressed != nil && t.compressed[i] {
-			plain, err := decompress(bytesOf(v))
-			if err != nil {
-				return nil, fmt.Errorf("%s: column %s: %w", t, c.Name, err)
-			}
-			v = plain
-		}
 		var err error
-		if image[i], err = decode(c, t.types[i], v); err != nil {
-			return nil, fmt.Errorf("%s: %w", t, err)
-		}
-		if t.uuid[i] {
-			image[i].Bytes = clientOrder(image[i].Bytes)
+		if image[i], err = t.value(i, v); err != nil {
+			return nil, err
 		}
 	}
 	return image, nil
+}
+
+// value is image for column i.
+func (t *logTable) value(i int, v any) (change.Value, error) {
+	if v == nil {
+		return change.Value{}, nil
+	}
+	c := &t.table.Columns[i]
+	if t.compressed != nil && t.compressed[i] {
+		plain, err := decompress(bytesOf(v))
+		if err != nil {
+			return change.Value{}, fmt.Errorf("%s: column %s: %w", t, c.Name, err)
+		}
+		v = plain
+	}
+	out, err := decode(c, t.types[i], v)
+	if err != nil {
+		return change.Value{}, fmt.Errorf("%s: %w", t, err)
+	}
+	if t.uuid[i] {
+		out.Bytes = clientOrder(out.Bytes)
+	}
+	return out, nil
 }
 
 // decode turns one value of the parser into one of column c.

@@ -109,7 +109,7 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 	}
 	if g.applied != nil {
 		r.echo()
-		return rowsOf(t, op, rows, r.keep)
+		return r.keepRows(t, op, rows)
 	}
 	if g.rows == nil {
 		g.rows = change.NewRows(r.cfg.Budget, r.cfg.SpoolDir)
@@ -138,7 +138,7 @@ func (r *Reader) own(t *logTable, op change.Op, e *replication.RowsEvent) error 
 		return r.parkedRows(t, op, e)
 	}
 	for i, row := range e.Rows {
-		if op == change.Delete || op == change.Update && i%2 == 0 {
+		if before(op, i) {
 			continue
 		}
 		var err error
@@ -175,7 +175,7 @@ func (r *Reader) markRow(row []any) error {
 	if g.rows == nil {
 		return nil
 	}
-	return errors.Join(g.rows.Each(func(row *change.Row) error { return r.keep(*row) }), g.close())
+	return errors.Join(g.rows.Each(r.keepRow), g.close())
 }
 
 // beatRow takes in a heartbeat row; the peer's, which the link brings, is none
