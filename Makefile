@@ -45,6 +45,10 @@ test-go: ## the tests alone; TEST_FLAGS is for go test
 large: servers ## a transaction of 1 GiB and one of 2 million rows, at full size; make test does it in small
 	@DUPLEX_LARGE=1 go test -count=1 -timeout 30m -v ./test/large
 
+.PHONY: soak
+soak: ## the rules of conflicts in simulated schedules, and how often each is missed; SCHEDULES=n
+	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) bin/soak -test.run '^TestSoak$$' -test.timeout 0
+
 .PHONY: fmt
 fmt: ## fails if a file is not as gofmt writes it
 	@files=$$(gofmt -l $(wildcard bench cmd internal test)) && \

@@ -10,6 +10,7 @@ type Table struct {
 	Name   string
 	Policy conflict.Policy
 	Unique int
+	Steady bool // its rows are there from the start and are never deleted
 }
 
 // The columns of every table.
@@ -50,6 +51,7 @@ const (
 	Recent
 	ClashAtEnd
 	Revisit
+	ComeBack
 )
 
 // without says which rules of the observer are left out.

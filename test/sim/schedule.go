@@ -86,6 +86,12 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 	if w.failed != "" {
 		stats.Failed++
 	}
+	if strings.HasPrefix(w.failed, "the sites ") {
+		stats.Differ++
+	}
+	if w.stopped {
+		stats.Stopped++
+	}
 	return w.failed
 }
 

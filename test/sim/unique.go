@@ -131,6 +131,11 @@ func (s *site) place(by *work, writes []placed, released []conflict.Claim, look 
 
 // move does what a placement says, in the order of its statements.
 func (s *site) move(moves []conflict.Move, r *record) {
+	if s.w.Without&ComeBack != 0 {
+		moves = slices.DeleteFunc(moves, func(m conflict.Move) bool {
+			return m.Unpark && m.Put != nil && same(m.Put, s.parked[m.Key].Row)
+		})
+	}
 	for _, m := range moves {
 		if m.Delete {
 			delete(s.rows, m.Key)

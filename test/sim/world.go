@@ -12,6 +12,8 @@ import (
 // Stats counts what happened in schedules.
 type Stats struct {
 	Schedules, Failed, Conflicts, Late, Drift, Groups, Parked int
+	Differ                                                    int // failed in that the sites ended different
+	Stopped                                                   int // a policy asked for a person
 }
 
 // A world is one schedule under way.
@@ -68,7 +70,7 @@ func (w *world) start(dice *rand.Rand) {
 		s.clock = int64(dice.IntN(6))
 	}
 	for _, k := range w.keys {
-		if dice.IntN(2) == 0 && w.rules[k.Table].Policy != conflict.Delta {
+		if dice.IntN(2) == 0 && !w.tables[k.Table].Steady {
 			continue
 		}
 		row := w.image(dice, k)
@@ -106,10 +108,11 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 // pick chooses what a statement of the application does.
 func (w *world) pick(dice *rand.Rand, s *site) (conflict.Key, []change.Value) {
 	key := w.keys[dice.IntN(len(w.keys))]
+	t := w.tables[key.Table]
 	switch {
-	case w.tables[key.Table].Policy == conflict.Delta:
+	case t.Policy == conflict.Delta && s.rows[key] != nil && (t.Steady || dice.IntN(3) > 0):
 		return key, w.add(dice, s.rows[key])
-	case dice.IntN(4) == 0:
+	case dice.IntN(4) == 0 && !t.Steady:
 		return key, nil
 	}
 	return key, w.image(dice, key)
