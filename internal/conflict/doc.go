@@ -1,7 +1,8 @@
 // Package conflict decides: which transactions are concurrent, which of two
 // concurrent writes stays, and what has to be mended. It is pure: no clock of
 // its own, no database, no goroutine, so that the product and test/sim run the
-// same code.
+// same code. Its one tie to the outside are the files of Index.Spill, nameless
+// and without meaning after the process; what they hold changes no answer.
 //
 //	log ─▶ Observer.Stamp, Wrote, Behind   a local transaction: its stamp, the Index
 //	    ─▶ Observer.Applied                a marked one: late check, what settles

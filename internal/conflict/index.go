@@ -1,7 +1,10 @@
 package conflict
 
 import (
+	"fmt"
 	"iter"
+	"os"
+	"slices"
 
 	"duplex/internal/change"
 )
@@ -9,17 +12,24 @@ import (
 // An Index holds, for each key, the latest local write that some transaction
 // of the peer still to come may not have seen. Whatever is not in it is seen.
 type Index struct {
-	rules func(table string) *Rule
-	keys  map[uint64]*entry // by hash
-	queue []queued          // in order of seq: what Settle looks at
-	count int
-	bytes int64
-	err   error
+	rules  func(table string) *Rule
+	keys   map[uint64]*entry // by hash, of those in memory
+	oldest *entry            // those in memory, in order of seq
+	latest *entry
+	count  int
+	bytes  int64
+	bound  uint64 // of Settle
+
+	budget int64
+	dir    string
+	cold   *cold // what is not in memory; nil: all is
+	err    error
 }
 
 // An entry is one key of the index.
 type entry struct {
 	key   Key
+	hash  uint64
 	write Write  // without its image
 	image []byte // of write: nil is a deleted row
 	// over is earlier unsettled writes of the key that may outrank later ones, the
@@ -27,46 +37,126 @@ type entry struct {
 	over []Write
 	lost bool // a transaction of the peer that had not seen it has replaced it
 	told bool // and that stands in the conflict log, or will
-	next *entry
+
+	next         *entry // of the same hash
+	older, newer *entry
 }
 
-type queued struct {
-	seq  uint64
-	hash uint64
-	key  Key
-}
+const (
+	// entrySize is what an entry in memory occupies besides its id, image and
+	// earlier writes, coldSize what one in a file does, both about.
+	entrySize = 300
+	coldSize  = 40
+	// SpillBudget is what Spill takes for a budget of zero.
+	SpillBudget = 64 << 20
+)
 
-// entrySize is what an entry occupies besides its key and image, about.
-const entrySize = 240
-
-// NewIndex makes an empty index; rules gives the rule of a table.
+// NewIndex makes an empty index, all in memory; rules gives the rule of a table.
 func NewIndex(rules func(table string) *Rule) *Index {
 	return &Index{rules: rules, keys: map[uint64]*entry{}}
 }
 
-// Len is the number of keys held.
-func (x *Index) Len() int { return x.count }
+// Spill makes an index that is still empty keep about budget bytes of entries
+// in memory and the older ones in files in dir, which have no name; "" is the
+// system's place for such. Besides the budget a key in a file costs about 40
+// bytes. Finding one reads the file. See Err.
+func (x *Index) Spill(dir string, budget int64) {
+	if budget <= 0 {
+		budget = SpillBudget
+	}
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	x.dir, x.budget, x.cold = dir, budget, &cold{open: temporary(dir), limit: segmentSize}
+}
+
+// Close gives the files back. The index is not used after it.
+func (x *Index) Close() {
+	if x.cold != nil {
+		x.cold.close()
+	}
+}
+
+// Len is the number of keys held. Of those in files it counts some that are
+// settled, until the last of their file is.
+func (x *Index) Len() int {
+	if x.cold != nil {
+		return x.count + x.cold.keys
+	}
+	return x.count
+}
 
 // Bytes is about the memory that the index occupies.
-func (x *Index) Bytes() int64 { return x.bytes }
+func (x *Index) Bytes() int64 {
+	if x.cold != nil {
+		return x.bytes + int64(x.cold.places.n)*coldSize
+	}
+	return x.bytes
+}
 
-// Err is the first error that kept the index from being whole. Once there is
-// one, nothing that it gave since can be relied on.
+// Disk is the bytes in files.
+func (x *Index) Disk() int64 {
+	if x.cold != nil {
+		return x.cold.disk
+	}
+	return 0
+}
+
+// Err is the first error of the index's files, nil as long as all is well. With
+// one, the index is not whole, and nothing that it has given since the last
+// call is to be relied on: the reader asks after each local transaction, the
+// applier after it has found what it decides by and before it commits. Only a
+// new index, filled from the log again, helps.
 func (x *Index) Err() error { return x.err }
 
+func (x *Index) fail(err error) {
+	if err != nil && x.err == nil {
+		x.err = fmt.Errorf("writes that the peer may not have seen, kept in a file in %s "+
+			"(it needs room there until the peer has caught up): %w", x.dir, err)
+	}
+}
+
 // has reports whether a key of this hash may be in the index.
-func (x *Index) has(hash uint64) bool { return x.keys[hash] != nil }
+func (x *Index) has(hash uint64) bool {
+	return x.keys[hash] != nil || x.cold != nil && x.cold.head(hash) != 0
+}
 
 // each goes over the entries of a hash. Whether they are lost and told may be
 // changed, and the index not be asked, until it is over.
 func (x *Index) each(hash uint64) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		for e := x.keys[hash]; e != nil && yield(e); e = e.next {
+		for e := x.keys[hash]; e != nil; e = e.next {
+			if !yield(e) {
+				return
+			}
+		}
+		all, changed := x.chain(hash), false
+		for _, e := range all {
+			lost, told := e.lost, e.told
+			more := yield(e.entry)
+			changed = changed || e.lost != lost || e.told != told
+			if !more {
+				break
+			}
+		}
+		if changed {
+			x.fail(x.cold.replace(hash, all, all))
 		}
 	}
 }
 
-func (x *Index) entry(hash uint64, key Key) *entry {
+// chain reads the entries of a hash that are not in memory.
+func (x *Index) chain(hash uint64) []stored {
+	if x.cold == nil {
+		return nil
+	}
+	all, err := x.cold.chain(hash)
+	x.fail(err)
+	return all
+}
+
+// hot gives the entry of a key if that is in memory.
+func (x *Index) hot(hash uint64, key Key) *entry {
 	for e := x.keys[hash]; e != nil; e = e.next {
 		if e.key == key {
 			return e
@@ -79,47 +169,113 @@ func (x *Index) entry(hash uint64, key Key) *entry {
 // transaction and key count as one.
 func (x *Index) Put(key Key, w Write) {
 	hash := key.Hash()
-	e := x.entry(hash, key)
-	if e == nil {
-		e = &entry{key: key, next: x.keys[hash]}
-		x.keys[hash] = e
-		x.count++
-		x.bytes += e.size()
-	} else {
-		x.bytes -= int64(len(e.image))
-		switch {
-		case e.write.Seq == w.Seq:
-			w = w.after(&e.write)
-		case e.lost: // the new write has seen what replaced it
-			e.over = nil
-		default:
-			e.follow(x.rules(key.Table))
-		}
+	e := x.hot(hash, key)
+	if e != nil {
+		x.unlink(e)
+	} else if e = x.take(hash, key); e == nil {
+		e = &entry{key: key, hash: hash}
+		e.write.Seq = change.NoSeq
 	}
-	if e.write.Seq != w.Seq || len(x.queue) == 0 || x.queue[len(x.queue)-1].key != key {
-		x.queue = append(x.queue, queued{w.Seq, hash, key})
+	switch {
+	case e.write.Seq == w.Seq:
+		w = w.after(&e.write)
+	case e.lost: // the new write has seen what replaced it
+		e.over = nil
+	case e.write.Seq != change.NoSeq:
+		e.follow(x.rules(key.Table), x.bound)
 	}
 	e.image = nil
 	if w.After != nil {
 		e.image = change.AppendImage(nil, w.After)
 	}
-	x.bytes += int64(len(e.image))
 	e.write, e.lost, e.told = w, false, false
 	e.write.After = nil
+	x.link(e)
+	for x.cold != nil && x.bytes > x.budget && x.oldest != nil && x.err == nil {
+		old := x.oldest
+		x.unlink(old)
+		x.fail(x.cold.add(old))
+	}
 }
 
-func (e *entry) size() int64 { return entrySize + 2*int64(len(e.key.ID)) + int64(len(e.image)) }
+// take brings a key back from a file.
+func (x *Index) take(hash uint64, key Key) *entry {
+	all := x.chain(hash)
+	for i, e := range all {
+		if e.key == key {
+			rest := slices.Delete(slices.Clone(all), i, i+1)
+			x.fail(x.cold.replace(hash, all, rest))
+			e.key = key
+			return e.entry
+		}
+	}
+	return nil
+}
+
+// link puts an entry into memory as the newest.
+func (x *Index) link(e *entry) {
+	x.count++
+	x.bytes += e.size()
+	e.next = x.keys[e.hash]
+	x.keys[e.hash] = e
+	if e.older, e.newer = x.latest, nil; e.older == nil {
+		x.oldest = e
+	} else {
+		e.older.newer = e
+	}
+	x.latest = e
+}
+
+func (x *Index) unlink(e *entry) {
+	x.count--
+	x.bytes -= e.size()
+	if e.older == nil {
+		x.oldest = e.newer
+	} else {
+		e.older.newer = e.newer
+	}
+	if e.newer == nil {
+		x.latest = e.older
+	} else {
+		e.newer.older = e.older
+	}
+	p := x.keys[e.hash]
+	switch {
+	case p == e && e.next == nil:
+		delete(x.keys, e.hash)
+		return
+	case p == e:
+		x.keys[e.hash] = e.next
+		return
+	}
+	for p.next != e {
+		p = p.next
+	}
+	p.next = e.next
+}
+
+func (e *entry) size() int64 {
+	n := entrySize + len(e.key.ID) + len(e.image)
+	for i := range e.over {
+		n += e.over[i].size()
+	}
+	return int64(n)
+}
 
 // follow notes that another transaction writes the key: over keeps what
 // outranks the writes so far, the strongest first. Whether the new one outranks
-// some of it is seen when it is asked for, since its row may still change.
-func (e *entry) follow(r *Rule) {
+// some of it is seen when it is asked for, since its row may still change. What
+// lies below bound is settled.
+func (e *entry) follow(r *Rule, bound uint64) {
 	if r.Policy != NewestByColumn {
 		return
 	}
 	last := e.load()
 	last.After = change.CloneImage(last.After)
 	all := e.over
+	for len(all) > 0 && all[0].Seq < bound {
+		all = all[1:]
+	}
 	for len(all) > 0 && !r.beats(&all[len(all)-1], &last) {
 		all = all[:len(all)-1]
 	}
@@ -161,11 +317,16 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 
 // Find gives what the index knows of a key, nil if nothing.
 func (x *Index) Find(key Key) *Local {
-	e := x.entry(key.Hash(), key)
-	if e == nil {
-		return nil
+	hash := key.Hash()
+	if e := x.hot(hash, key); e != nil {
+		return e.local(x.rules(key.Table))
 	}
-	return e.local(x.rules(key.Table))
+	for _, e := range x.chain(hash) {
+		if e.key == key {
+			return e.local(x.rules(key.Table))
+		}
+	}
+	return nil
 }
 
 func (e *entry) local(r *Rule) *Local {
@@ -175,35 +336,11 @@ func (e *entry) local(r *Rule) *Local {
 // Settle lets go of every write below bound: all transactions of the peer still
 // to come have seen them.
 func (x *Index) Settle(bound uint64) {
-	i := 0
-	for ; i < len(x.queue) && x.queue[i].seq < bound; i++ {
-		q := &x.queue[i]
-		if e := x.entry(q.hash, q.key); e != nil && e.write.Seq < bound {
-			x.remove(q.hash, e)
-		}
+	x.bound = max(x.bound, bound)
+	for x.oldest != nil && x.oldest.write.Seq < bound {
+		x.unlink(x.oldest)
 	}
-	if i == len(x.queue) {
-		x.queue = nil
-	} else {
-		x.queue = x.queue[i:]
-	}
-}
-
-func (x *Index) remove(hash uint64, e *entry) {
-	x.count--
-	x.bytes -= e.size()
-	if x.keys[hash] == e {
-		if e.next == nil {
-			delete(x.keys, hash)
-		} else {
-			x.keys[hash] = e.next
-		}
-		return
-	}
-	for p := x.keys[hash]; p != nil; p = p.next {
-		if p.next == e {
-			p.next = e.next
-			return
-		}
+	if x.cold != nil {
+		x.cold.settle(x.bound)
 	}
 }

@@ -33,3 +33,12 @@ func (w Write) after(o *Write) Write {
 	w.Fresh = o.Fresh
 	return w
 }
+
+// size is the memory that a write with its image occupies, about.
+func (w *Write) size() int {
+	n := 72 + 40*len(w.After)
+	for i := range w.After {
+		n += len(w.After[i].Bytes)
+	}
+	return n
+}
