@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"database/sql"
 	"time"
 
 	"duplex/internal/change"
@@ -90,4 +91,24 @@ func appendTime(dst []byte, at time.Time, zero string) []byte {
 		return append(dst, zero...)
 	}
 	return change.AppendString(dst, at.UTC().Format(timeForm))
+}
+
+// scanTime reads a time of our tables; NULL leaves it zero.
+type scanTime struct{ into *time.Time }
+
+func (s scanTime) Scan(x any) error {
+	var text sql.NullString
+	if err := text.Scan(x); err != nil || !text.Valid {
+		return err
+	}
+	at, err := time.Parse(timeForm, text.String)
+	*s.into = at
+	return err
+}
+
+func scanConflict(rows *sql.Rows) (c Conflict, err error) {
+	err = rows.Scan(&c.ID, &c.Project, &c.Link, &c.Table, &c.Key, &c.Kind, &c.Policy, &c.Winner, &c.Ambiguous, &c.Local, &c.Incoming,
+		&c.LocalStamp, &c.IncomingStamp, scanTime{&c.LocalCommitted}, scanTime{&c.IncomingCommitted},
+		scanTime{&c.DecidedAt}, scanTime{&c.UndoneAt}, scanTime{&c.AcceptedAt})
+	return c, err
 }

@@ -41,7 +41,7 @@ var ddl = []string{
 		"`reason` varchar(64) NOT NULL, `blocked_by` varchar(255) NOT NULL, `parked_at` datetime(6) NOT NULL, " +
 		"PRIMARY KEY (`project`, `table_name`, `key_hash`)) " + charset,
 
-	// The indexes hold all that a filter asks for, so that counting reads no image.
+	// The indexes hold what the filters ask for, so that counting and searching read no image.
 	"CREATE TABLE IF NOT EXISTS `duplex`.`conflict` (" +
 		"`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +
 		"`table_name` varchar(190) NOT NULL, `row_key` mediumtext NOT NULL, `kind` varchar(20) NOT NULL, `policy` varchar(20) NOT NULL, " +
@@ -49,9 +49,9 @@ var ddl = []string{
 		"`local_stamp` varchar(64) NOT NULL, `incoming_stamp` varchar(64) NOT NULL, " +
 		"`local_committed_at` datetime(6) NULL, `incoming_committed_at` datetime(6) NULL, " +
 		"`decided_at` datetime(6) NOT NULL, `undone_at` datetime(6) NULL, `accepted_at` datetime(6) NULL, PRIMARY KEY (`id`), " +
-		"KEY `by_time` (`project`, `decided_at`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
-		"KEY `by_table` (`project`, `table_name`, `decided_at`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
-		"KEY `by_kind` (`project`, `kind`, `decided_at`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_time` (`project`, `decided_at`, `id`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_table` (`project`, `table_name`, `decided_at`, `id`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
+		"KEY `by_kind` (`project`, `kind`, `decided_at`, `id`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
 		"KEY `by_link` (`project`, `link`, `kind`), KEY `by_key` (`row_key`(100))) " + charset,
 }
 
