@@ -63,7 +63,7 @@ func printStatus(w io.Writer, st project.Status) {
 		fmt.Fprintf(t, "%s\t%s %s\t%+d ms\n", s.Name, s.Kind, s.Version, s.OffsetMS)
 	}
 	fmt.Fprintln(t)
-	fmt.Fprintln(t, "link\tstate\tlag at most\ttransactions\tlast commit")
+	fmt.Fprintln(t, "link\tstate\tlag at most\ttransactions\tlast commit\tconflicts\tdrifts\tparked")
 	for _, l := range st.Links {
 		lag, committed := "-", "-"
 		if l.State == "running" {
@@ -72,7 +72,8 @@ func printStatus(w io.Writer, st project.Status) {
 		if !l.Committed.IsZero() {
 			committed = l.Committed.UTC().Format(time.DateTime)
 		}
-		fmt.Fprintf(t, "%s > %s\t%s\t%s\t%s\t%s\n", l.From, l.To, l.State, lag, number(l.Transactions), committed)
+		fmt.Fprintf(t, "%s > %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.From, l.To, l.State, lag, number(l.Transactions), committed,
+			number(l.Conflicts), number(l.Drifts), number(l.Parked))
 	}
 	t.Flush()
 	fmt.Fprintln(w)

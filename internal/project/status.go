@@ -41,6 +41,9 @@ type LinkStatus struct {
 	Transactions uint64    `json:"transactions"`
 	Epoch        uint64    `json:"epoch"`
 	Committed    time.Time `json:"committed_at"`
+	Conflicts    uint64    `json:"conflicts"` // decisions between two writes, logged at To
+	Drifts       uint64    `json:"drifts"`    // rows that were not what either log says
+	Parked       uint64    `json:"parked"`    // rows that wait at To for a unique value
 }
 
 // CopyStatus is the full copy.
@@ -101,6 +104,9 @@ func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (
 	}
 	ls.State, ls.Position, ls.Epoch, ls.Committed = "stopped", string(state.Position), state.Epoch, state.Committed
 	ls.Transactions = state.Done.Low
+	if err := s.decided(ctx, l, &ls); err != nil {
+		return ls, time.Time{}, err
+	}
 	pulse, ok, err := checkpoint.ReadPulse(ctx, to, l.From)
 	if err != nil || !ok {
 		return ls, time.Time{}, err
@@ -111,6 +117,18 @@ func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (
 		ls.State = "running"
 	}
 	return ls, pulse.At, nil
+}
+
+// decided counts what was decided on a link.
+func (s *Sites) decided(ctx context.Context, l config.Link, ls *LinkStatus) error {
+	log := s.conflictLog(l.To)
+	tallies, err := log.Links(ctx)
+	if err != nil {
+		return err
+	}
+	ls.Conflicts, ls.Drifts = tallies[l.String()].Conflicts, tallies[l.String()].Drifts
+	ls.Parked, err = log.Parked(ctx)
+	return err
 }
 
 // copied reads how far the copy is, from the chunks that the target holds.
