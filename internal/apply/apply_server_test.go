@@ -74,7 +74,7 @@ func start(t *testing.T, from, to *side, budget int64) *flow {
 		Match: func(d, _ string) bool { return d == "shop" }, Budget: budget, SpoolDir: t.TempDir(), Log: log,
 	}, a.Start())
 	require.NoError(t, err)
-	q := link.New(r, 8<<20)
+	q := link.New(r, 8<<20, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	alive, died := context.WithCancelCause(t.Context())
 	f := &flow{applier: a, reader: r, from: from, cancel: cancel, done: make(chan error, 1), ctx: alive}

@@ -3,6 +3,7 @@ package link_test
 import (
 	"context"
 	"errors"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func (s *source) Next(ctx context.Context) (*change.Txn, error) {
 
 func TestOrderAndBound(t *testing.T) {
 	s := &source{left: 100, err: errors.New("log has ended")}
-	l := link.New(s, 10_000)
+	l := link.New(s, 10_000, t.TempDir())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(t.Context()) }()
 	require.Eventually(t, func() bool { return s.given.Load() >= 7 }, 10*time.Second, time.Millisecond)
@@ -59,7 +60,7 @@ func TestOrderAndBound(t *testing.T) {
 
 func TestOneTransactionLargerThanTheBound(t *testing.T) {
 	s := &source{left: 2, err: errors.New("log has ended")}
-	l := link.New(s, 10)
+	l := link.New(s, 10, t.TempDir())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(t.Context()) }()
 	for range 2 {
@@ -69,20 +70,52 @@ func TestOneTransactionLargerThanTheBound(t *testing.T) {
 	require.Error(t, <-done)
 }
 
-func TestCancelledWhileFullAndWhileEmpty(t *testing.T) {
+func TestCancelled(t *testing.T) {
 	s := &source{left: 100}
-	l := link.New(s, 3000)
+	l := link.New(s, 3000, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
-	require.Eventually(t, func() bool { return l.Status().Queued == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.Status().Queued == 100 }, 10*time.Second, time.Millisecond)
+	require.LessOrEqual(t, l.Status().Bytes, int64(3000))
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
+	for range 2 { // from memory; the disk is not read for somebody who goes
+		_, err := l.Next(ctx)
+		require.NoError(t, err)
+	}
+	_, err := l.Next(ctx)
+	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, l.Close())
 
-	empty := link.New(&source{}, 10)
+	empty := link.New(&source{}, 10, t.TempDir())
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	_, err := empty.Next(ctx)
+	_, err = empty.Next(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestSourceNeverWaits has nobody who reads, and room for nothing.
+func TestSourceNeverWaits(t *testing.T) {
+	dir := t.TempDir()
+	s := &source{left: 5000, err: errors.New("log has ended")}
+	l := link.New(s, 1, dir)
+	require.EqualError(t, l.Run(t.Context()), "log has ended")
+	st := l.Status()
+	require.Equal(t, 5000, st.Queued)
+	require.Equal(t, uint64(5000), st.Pulled)
+	require.Greater(t, st.Spooled, int64(4999*1000))
+	require.Less(t, st.Bytes, int64(2000), "one transaction")
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, files, "the files have no names")
+	for seq := range uint64(5000) {
+		txn, err := l.Next(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, seq, txn.Stamp.Seq)
+	}
+	require.Equal(t, link.Status{Pulled: 5000}, l.Status())
+	_, err = l.Next(t.Context())
+	require.EqualError(t, err, "log has ended")
+	require.NoError(t, l.Close())
 }

@@ -182,7 +182,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 			return err
 		})
 	}
-	r.queue = link.New(source, p.Limits.Memory/8)
+	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }
