@@ -11,6 +11,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
@@ -37,6 +38,7 @@ type Config struct {
 	Window  int64  // bytes of transactions held; 0: DefaultWindow
 	// Place gives a source table's name in the target.
 	Place func(database, table string) (string, string)
+	Peer  int // rank of the source's site
 	Log   *slog.Logger
 }
 
@@ -50,8 +52,14 @@ type Applier struct {
 	locals locals
 	count  counters
 
+	site      Site // nil: nobody else writes the target
+	relations *Relations
+	rules     func(table string) *conflict.Rule // nil: the newest write stays
+	parked    *Parked
+
 	mu    sync.Mutex
 	plans map[*change.Table]*plan
+	owns  map[string]*plan // of the target's tables as their own source
 }
 
 // New claims the link for this run. A link that never ran begins at start.
@@ -62,17 +70,21 @@ func New(ctx context.Context, cfg Config, start change.Position) (*Applier, erro
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow
 	}
-	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}}
+	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}, owns: map[string]*plan{}}
 	var err error
-	if a.state, err = a.store.Claim(ctx, cfg.Lanes, start); err != nil {
+	if a.state, err = a.store.Claim(ctx, cfg.Lanes+1, start); err != nil {
 		return nil, err
 	}
 	a.window = newWindow(cfg.Window, a.state.From, a.state.Position, a.state.Done)
 	return a, nil
 }
 
-// Start is where the source's reader has to begin.
+// Start is where the source's reader has to begin. It may begin earlier.
 func (a *Applier) Start() change.Position { return a.state.Position }
+
+// Settled is from where the target's own reader may start again; empty: that
+// was never said.
+func (a *Applier) Settled() change.Position { return a.state.Settled.Position }
 
 // WaitLow waits until every source transaction below seq is in the target.
 func (a *Applier) WaitLow(ctx context.Context, seq uint64) error {
@@ -89,6 +101,13 @@ func (a *Applier) Run(ctx context.Context, src Source) error {
 			l := newLane(a, no)
 			defer l.close()
 			return l.run(ctx)
+		})
+	}
+	if a.site != nil {
+		g.Go(func() error {
+			m := newMender(a)
+			defer m.close()
+			return m.run(ctx)
 		})
 	}
 	err := g.Wait()
@@ -114,6 +133,12 @@ func (a *Applier) fetch(ctx context.Context, src Source) error {
 		txn, err := src.Next(ctx)
 		if err != nil {
 			return err
+		}
+		if txn.Stamp.Seq < a.state.From { // the reader began earlier, for the site's own sake
+			if err := txn.Rows.Close(); err != nil {
+				return err
+			}
+			continue
 		}
 		n, err := a.node(ctx, txn)
 		if err == nil {
@@ -200,7 +225,36 @@ func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error)
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given
 	}
+	p.rule, p.unique = a.rule(p), a.relations != nil && a.relations.Unique(p.name)
 	a.plans[source] = p
+	return p, nil
+}
+
+// own finds how rows of a target table, named as in SQL, are written that come
+// from nowhere else.
+func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.owns[name]; p != nil {
+		return p, nil
+	}
+	r := a.relations.tables[name]
+	if r == nil {
+		return nil, fmt.Errorf("%w: %s is not known at site %s", ErrTable, name, a.cfg.Target.Site)
+	}
+	t, err := a.cfg.Target.Table(ctx, r.table.Database, r.table.Name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(t.Change(), t)
+	if err != nil {
+		return nil, err
+	}
+	if a.cfg.Target.Kind == tenant.OceanBase {
+		p.force = ""
+	}
+	p.rule, p.unique = a.rule(p), a.relations.Unique(p.name)
+	a.owns[name] = p
 	return p, nil
 }
 
@@ -218,4 +272,5 @@ func (a *Applier) forgetPlans() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.plans)
+	clear(a.owns)
 }

@@ -185,19 +185,32 @@ func scribble(t *testing.T, s *side, no, w int) {
 	}
 }
 
-func TestMismatchStops(t *testing.T) {
+func TestDriftIsLogged(t *testing.T) {
 	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
 	for _, s := range []*side{a, b} {
-		s.exec(t, "CREATE DATABASE shop", shop, "INSERT INTO shop.t VALUES (1, 10, 'x', 0), (2, 20, 'y', 0)")
+		s.exec(t, "CREATE DATABASE shop", shop, "INSERT INTO shop.t VALUES (1, 10, 'x', 0), (2, 20, 'y', 0), (3, NULL, 'z', 0)")
 	}
 	f := start(t, a, b, 1<<20)
-	b.exec(t, "UPDATE shop.t SET v = 'other' WHERE id = 1")
-	a.exec(t, "UPDATE shop.t SET n = 1 WHERE id = 1")
-	err := <-f.done
-	require.ErrorIs(t, err, apply.ErrMismatch)
-	require.ErrorContains(t, err, `update of shop.t (id=1)`)
-	require.ErrorContains(t, err, `column v is "other", expected "x"`)
-	require.NoError(t, f.reader.Close())
+	b.exec(t, "UPDATE shop.t SET v = 'other' WHERE id = 1", "DELETE FROM shop.t WHERE id = 3")
+	a.exec(t, "UPDATE shop.t SET n = 1 WHERE id IN (1, 2, 3)")
+	f.settle(t)
+	require.Equal(t, checksum(t, a, "shop.t"), checksum(t, b, "shop.t"), "the source wins")
+	rows, err := b.db.QueryContext(t.Context(), "SELECT row_key, kind, winner, COALESCE(local_image, ''), incoming_image FROM duplex.conflict ORDER BY row_key")
+	require.NoError(t, err)
+	defer rows.Close()
+	var found [][]string
+	for rows.Next() {
+		r := make([]string, 5)
+		require.NoError(t, rows.Scan(&r[0], &r[1], &r[2], &r[3], &r[4]))
+		found = append(found, r)
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, [][]string{
+		{"id=1", "drift", "incoming", `{"id":1,"u":10,"v":"other","n":0}`, `{"id":1,"u":10,"v":"x","n":1}`},
+		{"id=3", "drift", "incoming", "", `{"id":3,"u":null,"v":"z","n":1}`},
+	}, found)
+	require.EqualValues(t, 2, f.applier.Status().Drifts)
+	f.stop(t)
 }
 
 func TestLargeTransactionIsWhole(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 	"duplex/internal/tenant"
 )
 
@@ -33,6 +34,8 @@ type lane struct {
 	applied []change.Range // what this lane's row says it did above the low watermark
 	writes  uint64
 	buffer  []byte // of the statements last sent
+	clash   bool   // the group in hand met a duplicate key
+	current *target
 }
 
 func newLane(a *Applier, no int) *lane {
@@ -46,7 +49,8 @@ func newLane(a *Applier, no int) *lane {
 	return l
 }
 
-func (l *lane) run(ctx context.Context) error {
+// open gives the lane its session.
+func (l *lane) open(ctx context.Context) error {
 	session, err := l.cfg.Target.Session(ctx, tenant.Apply, l.cfg.Origin)
 	if err != nil {
 		return err
@@ -54,6 +58,13 @@ func (l *lane) run(ctx context.Context) error {
 	l.session = session
 	if _, err := session.Exec(ctx, strict); err != nil {
 		return fmt.Errorf("link %s: %w", l.cfg.Link, err)
+	}
+	return nil
+}
+
+func (l *lane) run(ctx context.Context) error {
+	if err := l.open(ctx); err != nil {
+		return err
 	}
 	for {
 		group, err := l.window.take(ctx)
@@ -84,8 +95,9 @@ func (l *lane) close() {
 // apply makes a group durable, whatever number of attempts that takes.
 func (l *lane) apply(ctx context.Context, group []*node) error {
 	pause := firstPause
+	l.clash = false
 	for attempt := 0; ; attempt++ {
-		err := l.attempt(ctx, group, attempt >= carefulAt)
+		err := l.attempt(ctx, group, l.site == nil && attempt >= carefulAt)
 		if err == nil {
 			l.account(group)
 			l.window.finish(group)
@@ -98,16 +110,18 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if _, rerr := l.session.ExecAll(ctx, "ROLLBACK; "+strict); rerr != nil {
 			return errors.Join(err, rerr)
 		}
+		l.current.rolledBack()
 		if errors.Is(err, change.ErrReread) { // a chunk's, and its reader's to mend
 			group[0].err = err
 			l.window.finish(group)
 			return nil
 		}
 		again := class == tenant.Retry || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
-			class == tenant.Duplicate && attempt <= carefulAt
+			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt)
 		if !again {
 			return err
 		}
+		l.clash = l.clash || class == tenant.Duplicate && l.site != nil
 		if class == tenant.Schema {
 			l.forgetPlans()
 		}
@@ -121,10 +135,34 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 	}
 }
 
+// rolledBack takes back what was said of the transaction before its commit.
+func (t *target) rolledBack() {
+	for _, v := range t.parks {
+		t.parked.drop(v)
+	}
+	t.parks = nil
+}
+
+// carriedOf gives the group's source transactions in the words of conflict.
+func (l *lane) carriedOf(group []*node) []conflict.Carried {
+	out := make([]conflict.Carried, 0, len(group))
+	for _, n := range group {
+		c := conflict.Carried{Rank: l.cfg.Peer}
+		if n.chunk != nil {
+			c.Stamp = n.chunk.Stamp()
+		} else {
+			c.Stamp, c.Committed = n.txn.Stamp, n.txn.Committed.UnixMicro()
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
 // account counts a durable group and gives back what its rows occupied.
 func (l *lane) account(group []*node) {
 	now := time.Now()
 	l.count.groups.Add(1)
+	l.count.decided(l.current.conflicts)
 	for _, n := range group {
 		l.count.rows.Add(uint64(n.rows))
 		l.count.bytes.Add(uint64(n.bytes))
@@ -139,7 +177,8 @@ func (l *lane) account(group []*node) {
 
 // attempt writes a group in one target transaction.
 func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
-	t := &target{lane: l, careful: careful}
+	t := &target{lane: l, careful: careful, clash: l.clash, carried: l.carriedOf(group)}
+	l.current = t
 	t.begin(l.record(group))
 	switch n := group[0]; {
 	case n.chunk != nil:
@@ -147,10 +186,10 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 	case n.txn.DDL != nil:
 		return t.statement(ctx, n.txn)
 	case n.txn.Rows.Spooled():
-		return t.large(ctx, n.txn)
+		return t.steps(ctx, n.txn)
 	}
 	b := newBatch(false)
-	for _, n := range group {
+	for no, n := range group {
 		if n.txn.Beat != nil {
 			t.tail = append(t.tail, string(checkpoint.AppendPulse(nil, n.txn.Beat, n.seq)))
 			continue
@@ -158,7 +197,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 		err := n.txn.Rows.Each(func(row *change.Row) error {
 			p, err := l.plan(ctx, row.Table)
 			if err == nil {
-				b.add(p, row, n.txn.ID)
+				b.add(p, row, origin{no, n.txn.ID})
 			}
 			return err
 		})
@@ -173,7 +212,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 func (l *lane) record(group []*node) checkpoint.Record {
 	low, position := l.window.with(group)
 	l.writes++
-	r := checkpoint.Record{Lane: l.no, Position: position, Low: low, Write: l.writes}
+	r := checkpoint.Record{Lane: l.no, Position: position, Low: low, Write: l.writes, Settled: l.settled()}
 	set := change.Seqs{Low: low}
 	for _, x := range l.applied {
 		set = set.Union(change.Seqs{Above: []change.Range{x}})
@@ -196,16 +235,17 @@ func (l *lane) record(group []*node) checkpoint.Record {
 	return r
 }
 
-// large writes a transaction whose rows are in a file, step by step, in one
+// steps writes a transaction whose rows are in a file, step by step, in one
 // target transaction.
-func (t *target) large(ctx context.Context, txn *change.Txn) error {
+func (t *target) steps(ctx context.Context, txn *change.Txn) error {
+	t.spooled = true
 	b := newBatch(true)
 	err := txn.Rows.Each(func(row *change.Row) error {
 		p, err := t.plan(ctx, row.Table)
 		if err != nil {
 			return err
 		}
-		b.add(p, row, txn.ID)
+		b.add(p, row, origin{0, txn.ID})
 		if len(b.nets) < stepRows && b.bytes < stepBytes {
 			return nil
 		}
@@ -219,15 +259,34 @@ func (t *target) large(ctx context.Context, txn *change.Txn) error {
 	return t.write(ctx, b, true)
 }
 
+// settled is from where the target's reader may start again.
+func (a *Applier) settled() (s checkpoint.Settled) {
+	if a.site != nil {
+		a.site.Observe(func(o *conflict.Observer) {
+			p := o.Settled()
+			s = checkpoint.Settled{Seq: p.Seq, Position: p.Position}
+		})
+	}
+	return s
+}
+
 // fenced reads the first row of a transaction.
 func (l *lane) fenced(row []driver.Value) error {
 	return checkpoint.CheckFence(row, l.state.Epoch)
 }
 
-// keysOf lists the nets of a plan that have to be locked: those that do
+// keysOf lists the nets of a plan that have to be written: those that do
 // anything.
 func keysOf(nets []*net, p *plan) []*net {
 	return slices.DeleteFunc(slices.Clone(nets), func(n *net) bool {
-		return n.plan != p || n.before == nil && n.after == nil
+		return n.plan != p || n.current == nil && n.final == nil
+	})
+}
+
+// looked lists the nets of a plan that have to be locked. A row that comes and
+// goes again is of no interest where nobody else writes.
+func (t *target) looked(nets []*net, p *plan) []*net {
+	return slices.DeleteFunc(slices.Clone(nets), func(n *net) bool {
+		return n.plan != p || t.site == nil && n.before == nil && n.after == nil
 	})
 }

@@ -1,6 +1,9 @@
 package apply
 
-import "duplex/internal/change"
+import (
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
 
 // A net is what a batch of source rows does to one row of the target: from the
 // image before the first of them to the image after the last.
@@ -11,9 +14,20 @@ type net struct {
 	after  []change.Value // nil: the row goes
 	last   change.Op      // of the last change, and the transaction it came with, for messages
 	txn    string
+
+	// What each source transaction of the group does to the row. Most rows have one.
+	step conflict.Step
+	more []conflict.Step
+
 	// found by the lane, under the row's lock:
 	current []change.Value
 	locked  bool
+
+	// decided:
+	local *conflict.Local // what the target's own reader knows of the row
+	plain bool            // nothing speaks against it
+	out   conflict.Outcome
+	final []change.Value // what the row is to hold
 }
 
 // A batch collects rows and merges those of one row. It keeps source order
@@ -31,8 +45,15 @@ func newBatch(cloned bool) *batch {
 	return &batch{byKey: map[*plan]map[string]*net{}, cloned: cloned}
 }
 
+// origin says which source transaction a row comes with: its place in the
+// group, and the log's name for it.
+type origin struct {
+	no int
+	id string
+}
+
 // add merges one row change.
-func (b *batch) add(p *plan, row *change.Row, txn string) {
+func (b *batch) add(p *plan, row *change.Row, txn origin) {
 	before, after := p.image(row.Before), p.image(row.After)
 	if b.cloned {
 		before, after = change.CloneImage(before), change.CloneImage(after)
@@ -49,7 +70,7 @@ func (b *batch) add(p *plan, row *change.Row, txn string) {
 	}
 }
 
-func (b *batch) merge(p *plan, before, after []change.Value, op change.Op, txn string) {
+func (b *batch) merge(p *plan, before, after []change.Value, op change.Op, txn origin) {
 	rows := b.byKey[p]
 	if rows == nil {
 		rows = map[string]*net{}
@@ -63,17 +84,42 @@ func (b *batch) merge(p *plan, before, after []change.Value, op change.Op, txn s
 	key := p.rowKey(image)
 	n := rows[key]
 	if n == nil {
-		n = &net{plan: p, key: key, before: before}
+		n = &net{plan: p, key: key, before: before, step: conflict.Step{Txn: txn.no, Before: before}}
 		rows[key] = n
 		b.nets = append(b.nets, n)
 	}
-	n.after, n.last, n.txn = after, op, txn
+	n.after, n.last, n.txn = after, op, txn.id
+	if last := n.lastStep(); last.Txn == txn.no {
+		last.After = after
+	} else {
+		n.more = append(n.more, conflict.Step{Txn: txn.no, Before: before, After: after})
+	}
 }
 
-// image gives the image that holds the row's identity.
-func (n *net) image() []change.Value {
-	if n.before != nil {
-		return n.before
+func (n *net) lastStep() *conflict.Step {
+	if len(n.more) > 0 {
+		return &n.more[len(n.more)-1]
 	}
-	return n.after
+	return &n.step
+}
+
+func (n *net) steps() []conflict.Step {
+	if len(n.more) == 0 {
+		return []conflict.Step{n.step}
+	}
+	return append([]conflict.Step{n.step}, n.more...)
+}
+
+// row names the row as the target's own reader does.
+func (n *net) row() conflict.Key { return conflict.Key{Table: n.plan.name, ID: n.key} }
+
+// image gives an image that holds the row's identity.
+func (n *net) image() []change.Value {
+	switch {
+	case n.before != nil:
+		return n.before
+	case n.after != nil:
+		return n.after
+	}
+	return n.plan.keyImage(n.key)
 }

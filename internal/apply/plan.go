@@ -10,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"duplex/internal/change"
+	"duplex/internal/conflict"
 	"duplex/internal/schema"
 )
 
@@ -29,6 +30,8 @@ type plan struct {
 	insert   string  // INSERT INTO … VALUES
 	selected string  // expressions for SELECT, of all target columns
 	onDup    string  // ON DUPLICATE KEY UPDATE …
+	rule     *conflict.Rule
+	unique   bool // rows may be parked
 }
 
 // An index is a set of columns whose values order transactions: a unique key,
@@ -78,14 +81,10 @@ func (p *plan) addIndexes(t *schema.Table) {
 		if k.Kind != schema.Primary && k.Kind != schema.Unique {
 			continue
 		}
-		names, cols, prefix := make([]string, len(k.Parts)), make([]int, len(k.Parts)), make([]int, len(k.Parts))
-		for j, part := range k.Parts {
-			names[j], prefix[j] = part.Column+part.Expression, part.Prefix
-			cols[j] = t.Column(part.Column)
-		}
-		p.indexes = append(p.indexes, newIndex(t.Database, t.Name, names, cols, prefix))
+		x, _ := uniqueIndex(t, k)
+		p.indexes = append(p.indexes, x)
 		if k != identity {
-			p.uniques = append(p.uniques, cols)
+			p.uniques = append(p.uniques, x.cols)
 		}
 	}
 	for i := range t.ForeignKeys {

@@ -106,18 +106,18 @@ func (s *script) send() error {
 // twice at any moment.
 func (s *script) rows(p *plan, nets []*net) {
 	for _, n := range nets {
-		if n.current != nil && (n.after == nil || s.rewritten(n)) {
+		if n.current != nil && (n.final == nil || s.rewritten(n)) {
 			s.remove(p, n)
 		}
 	}
 	for _, n := range nets {
-		if n.current != nil && n.after != nil && !s.rewritten(n) && !p.identical(n.current, n.after) {
+		if n.current != nil && n.final != nil && !s.rewritten(n) && !p.identical(n.current, n.final) {
 			s.update(p, n)
 		}
 	}
 	for _, n := range nets {
-		if n.after != nil && (n.current == nil || s.rewritten(n)) {
-			s.insert(p, n.after, n)
+		if n.final != nil && (n.current == nil || s.rewritten(n)) {
+			s.insert(p, n.final, n)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (s *script) rows(p *plan, nets []*net) {
 // rewritten reports whether a row is taken out and put in again: its unique
 // values move, perhaps to or from another row of the same batch.
 func (s *script) rewritten(n *net) bool {
-	return n.current != nil && n.after != nil && !n.plan.extra() && n.plan.movesUnique(n.current, n.after)
+	return n.current != nil && n.final != nil && !n.plan.extra() && n.plan.movesUnique(n.current, n.final)
 }
 
 func (s *script) remove(p *plan, n *net) {
@@ -140,12 +140,12 @@ func (s *script) remove(p *plan, n *net) {
 
 func (s *script) update(p *plan, n *net) {
 	if p.extra() { // columns of the target's own must keep their values
-		head, end := written(p, n.after, "", "")
+		head, end := written(p, n.final, "", "")
 		s.statement(n, string(append(p.appendUpdate([]byte(head), n), end...)))
 		return
 	}
-	head, end := written(p, n.after, p.insert, p.onDup)
-	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, n.after) })
+	head, end := written(p, n.final, p.insert, p.onDup)
+	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, n.final) })
 }
 
 func (s *script) insert(p *plan, image []change.Value, n *net) {
@@ -217,7 +217,7 @@ func (p *plan) appendUpdate(dst []byte, n *net) []byte {
 		}
 		c := &p.target.Columns[i]
 		dst = append(change.AppendIdent(dst, c.Name), '=')
-		dst = c.AppendLiteral(dst, n.after[i])
+		dst = c.AppendLiteral(dst, n.final[i])
 	}
 	return p.appendWhere(append(dst, " WHERE "...), n.current)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 )
 
 // lagSamples is how many transactions the lag's percentiles look back on.
@@ -14,6 +16,7 @@ const lagSamples = 1024
 
 type counters struct {
 	transactions, rows, bytes, passed, retries, groups atomic.Uint64
+	waits, conflicts, drifts, ambiguous, parks         atomic.Uint64
 
 	mu    sync.Mutex
 	lags  [lagSamples]time.Duration
@@ -52,6 +55,27 @@ type Status struct {
 	Committed    time.Time
 	Lag          time.Duration // source commit to target commit, by the source's clock and ours; of whole-second logs the heartbeats'
 	LagP99       time.Duration
+	Conflicts    uint64 // rows of the conflict log written, drift and parked rows among them
+	Drifts       uint64
+	Ambiguous    uint64 // decided by versions that are nearer than the clocks
+	Parks        uint64
+	Waits        uint64 // times that a row's lock was held for the target's reader
+}
+
+// decided counts what has come into the conflict log.
+func (c *counters) decided(all []checkpoint.Conflict) {
+	for i := range all {
+		c.conflicts.Add(1)
+		switch conflict.Kind(all[i].Kind) {
+		case conflict.Drift:
+			c.drifts.Add(1)
+		case conflict.UniqueKey:
+			c.parks.Add(1)
+		}
+		if all[i].Ambiguous {
+			c.ambiguous.Add(1)
+		}
+	}
 }
 
 // Status may be called from any goroutine.
@@ -60,6 +84,8 @@ func (a *Applier) Status() Status {
 		Transactions: a.count.transactions.Load(), Rows: a.count.rows.Load(), Bytes: a.count.bytes.Load(),
 		Passed: a.count.passed.Load(), Retries: a.count.retries.Load(), Groups: a.count.groups.Load(),
 	}
+	s.Conflicts, s.Drifts, s.Ambiguous = a.count.conflicts.Load(), a.count.drifts.Load(), a.count.ambiguous.Load()
+	s.Parks, s.Waits = a.count.parks.Load(), a.count.waits.Load()
 	a.window.mu.Lock()
 	s.Low, s.Position, s.Held = a.window.low, a.window.position, a.window.bytes
 	a.window.mu.Unlock()

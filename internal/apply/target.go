@@ -7,6 +7,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 	"duplex/internal/tenant"
 )
 
@@ -16,37 +17,151 @@ import (
 type target struct {
 	*lane
 	careful bool
-	head    []byte   // BEGIN and the fence; empty once sent
-	mark    []byte   // the checkpoint row: first among the writes; empty once sent
-	tail    []string // statements before COMMIT
+	clash   bool // rows are placed by their unique values
+	spooled bool // the source transaction comes in several batches
+
+	carried   []conflict.Carried
+	record    checkpoint.Record
+	notes     conflict.Notes
+	conflicts []checkpoint.Conflict // decided; the first logged ones are written
+	logged    int
+	parks     []parkedVersion
+
+	head   []byte   // BEGIN and the fence; empty once sent
+	marked bool     // the checkpoint row, first among the writes, is sent
+	tail   []string // statements before COMMIT
 }
 
 func (t *target) begin(r checkpoint.Record) {
 	t.head = t.store.AppendFence([]byte("BEGIN; "), t.no)
-	t.mark = t.store.AppendUpdate(nil, r)
+	t.record = r
 }
 
-// write locks the batch's rows, compares them, writes what has to be written,
-// and commits if it is the last batch.
+// write locks the batch's rows, decides what becomes of them, writes that, and
+// commits if it is the last batch.
 func (t *target) write(ctx context.Context, b *batch, last bool) error {
 	if err := t.lock(ctx, b); err != nil {
 		return err
 	}
-	for _, n := range b.nets {
-		if err := t.decide(n); err != nil {
-			return err
-		}
+	if t.clash || t.waiting(b) {
+		return t.writePlaced(ctx, b, last)
 	}
+	if err := t.decide(ctx, b); err != nil {
+		return err
+	}
+	if t.wanted(b) {
+		return t.writePlaced(ctx, b, last)
+	}
+	t.note(b, len(t.carried) > 1)
 	s := t.newScript(ctx)
-	s.statement(nil, string(t.mark))
-	t.mark = nil
+	t.mark(s, last)
 	for _, p := range b.plans {
 		s.rows(p, keysOf(b.nets, p))
+	}
+	return t.finish(s, last)
+}
+
+// writePlaced is write where unique values are disputed.
+func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
+	p := t.newPlacer()
+	keys := make([]conflict.Key, len(b.nets))
+	for i, n := range b.nets {
+		keys[i] = n.row()
+	}
+	moves, err := p.place(ctx, keys, func() ([]writing, error) {
+		p.unions(b)
+		if _, _, err := t.resolve(b, conflict.AtEnd); err != nil {
+			return nil, err
+		}
+		return t.writings(b), nil
+	}, nil, false)
+	if err != nil {
+		return err
+	}
+	t.notes.Placed = true
+	t.note(b, true)
+	s := t.newScript(ctx)
+	t.mark(s, last)
+	p.moves(s, moves)
+	if err := t.finish(s, last); err != nil {
+		return err
+	}
+	p.settled(moves)
+	return nil
+}
+
+// writings gives the rows that were decided to be written.
+func (t *target) writings(b *batch) []writing {
+	var out []writing
+	for _, n := range b.nets {
+		if n.out.Wrote {
+			c := &t.carried[n.out.Txn]
+			out = append(out, writing{n.row(), n.out.After, conflict.Order{Version: c.Stamp.Version, Rank: c.Rank}})
+		}
+	}
+	return out
+}
+
+// mark adds the checkpoint row, once, and again at the end of a transaction of
+// several batches if there is more to say by then.
+func (t *target) mark(s *script, last bool) {
+	if t.marked && !(last && t.spooled && len(conflict.AppendNotes(nil, &t.notes)) > 0) {
+		return
+	}
+	if t.marked {
+		t.writes++
+		t.record.Write = t.writes
+	}
+	t.record.Notes = conflict.AppendNotes(nil, &t.notes)
+	s.statement(nil, string(t.store.AppendUpdate(nil, t.record)))
+	t.marked = true
+}
+
+// finish adds what was decided to the conflict log, ends the transaction if
+// this is its last batch, and sends what was collected.
+func (t *target) finish(s *script, last bool) error {
+	for ; t.logged < len(t.conflicts); t.logged++ {
+		c := &t.conflicts[t.logged]
+		s.join(nil, checkpoint.ConflictInsert, "", func(dst []byte) []byte { return t.store.AppendConflictRow(dst, c) })
 	}
 	if last {
 		s.commit()
 	}
 	return s.send()
+}
+
+// waiting reports whether a row of the batch may be parked.
+func (t *target) waiting(b *batch) bool {
+	if t.site == nil || t.parked.Len() == 0 {
+		return false
+	}
+	for _, n := range b.nets {
+		if n.plan.unique && t.parked.Has(n.row()) {
+			return true
+		}
+	}
+	return false
+}
+
+// wanted reports whether a parked row may wait for a value that the batch gives
+// up or takes.
+func (t *target) wanted(b *batch) bool {
+	if t.site == nil || t.parked.Len() == 0 {
+		return false
+	}
+	for _, n := range b.nets {
+		if !n.plan.unique || !n.out.Wrote {
+			continue
+		}
+		for _, image := range [][]change.Value{n.current, n.final} {
+			for _, c := range t.relations.Claims(n.row(), image) {
+				if t.parked.Claims(c) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // lockKeys is how many rows one SELECT locks: with one key column, with more.
@@ -60,7 +175,7 @@ func (t *target) lock(ctx context.Context, b *batch) error {
 	t.head = nil
 	var sets []*plan
 	for _, p := range b.plans {
-		nets := keysOf(b.nets, p)
+		nets := t.looked(b.nets, p)
 		step := lockKeys
 		if len(p.key) > 1 {
 			step = lockComposite
@@ -109,108 +224,6 @@ func (b *batch) found(p *plan, row []driver.Value) error {
 		n.current = change.CloneImage(image)
 	}
 	return nil
-}
-
-// decide says what becomes of a row once it is locked. A row that is not what
-// the source's log says it was stops the link; one that a copy has not brought
-// yet is written whole.
-func (t *target) decide(n *net) error {
-	switch {
-	case n.plan.equal(n.before, n.current):
-		return nil
-	case n.current == nil && t.window.inCopy(n.plan.name):
-		return nil
-	}
-	return &Mismatch{Table: n.plan.target, Key: n.plan.formatKey(n.image()), Op: n.last, Txn: n.txn, Expected: n.before, Found: n.current}
-}
-
-// copy writes a chunk: what is not there yet, and was not taken away by the
-// target's application.
-func (t *target) copy(ctx context.Context, c *change.Chunk) error {
-	p, err := t.plan(ctx, c.Table)
-	if err != nil {
-		return err
-	}
-	n, err := t.fill(ctx, p, c)
-	if err != nil {
-		c.Written = -1
-		return fmt.Errorf("copy of %s: %w", p.target, err)
-	}
-	c.Written = n
-	return nil
-}
-
-func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written int, err error) {
-	t.tail = append(t.tail, c.Note)
-	if t.tried(c) { // what stood in the way may be told by now
-		if err := t.locals.wait(ctx); err != nil {
-			return 0, err
-		}
-	}
-	if c.Rows, err = t.locals.keep(p, c); err != nil {
-		return 0, err
-	}
-	rows := c.Rows
-	if t.careful || t.tried(c) {
-		if rows, err = t.absent(ctx, p, c.Rows); err != nil {
-			return 0, err
-		}
-	}
-	s := t.newScript(ctx)
-	if len(t.head) > 0 {
-		if err := t.session.Each(ctx, string(t.head), func(_ int, row []driver.Value) error { return t.fenced(row) }); err != nil {
-			return 0, err
-		}
-	}
-	s.statement(nil, string(t.mark))
-	for _, image := range rows {
-		s.insert(p, image, nil)
-	}
-	if t.locals.end != nil && len(rows) > 0 {
-		if err := t.undisturbed(s, p, c); err != nil {
-			return 0, err
-		}
-	}
-	s.commit()
-	return len(rows), s.send()
-}
-
-// undisturbed writes what the script holds, and then finds out whether the
-// target's application had taken one of the rows away before. From here on it
-// cannot: the rows are locked.
-func (t *target) undisturbed(s *script, p *plan, c *change.Chunk) error {
-	if err := s.send(); err != nil {
-		return err
-	}
-	if err := t.locals.wait(s.ctx); err != nil {
-		return err
-	}
-	kept, err := t.locals.keep(p, c)
-	if err == nil && len(kept) < len(c.Rows) {
-		err = errOvertaken
-	}
-	return err
-}
-
-// tried reports whether the chunk was tried before: then some row may be there.
-func (t *target) tried(c *change.Chunk) bool { return c.Written < 0 }
-
-// absent locks the keys of rows and gives those that are not there.
-func (t *target) absent(ctx context.Context, p *plan, rows [][]change.Value) ([][]change.Value, error) {
-	b := newBatch(false)
-	for _, image := range rows {
-		b.merge(p, nil, image, change.Insert, "copy")
-	}
-	if err := t.lock(ctx, b); err != nil {
-		return nil, err
-	}
-	var out [][]change.Value
-	for _, n := range b.nets {
-		if !n.locked {
-			out = append(out, n.after)
-		}
-	}
-	return out, nil
 }
 
 // duplicate turns the server's word on a row written alone into a mismatch.

@@ -14,6 +14,7 @@ import (
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
 	"duplex/internal/config"
+	"duplex/internal/conflict"
 	"duplex/internal/copy"
 	"duplex/internal/link"
 	"duplex/internal/schema"
@@ -31,6 +32,7 @@ type attempt struct {
 	sites   [2]*tenant.Tenant // as in the project file
 	routes  []*route
 	copier  *copy.Copier
+	offsets [2]time.Duration // by which the sites' clocks are before ours
 	started time.Time
 	ended   chan struct{} // closed when the attempt is over
 }
@@ -44,6 +46,12 @@ type route struct {
 	reader  *binlog.Reader
 	queue   *link.Link
 	filter  *filter
+
+	// Of two routes: what is known of the target.
+	rules     func(table string) *conflict.Rule
+	relations *apply.Relations
+	parked    *apply.Parked
+	judge     *judge // what the source's reader knows, for the other route
 }
 
 func (p *Pair) attempt(ctx context.Context) error {
@@ -96,7 +104,8 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	}
 	return apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
-		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place, Log: a.cfg.Log,
+		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
+		Peer: a.rank(r.link.From), Log: a.cfg.Log,
 	}
 }
 
@@ -133,6 +142,9 @@ func (a *attempt) run(ctx context.Context) error {
 	for _, t := range todo {
 		forward.applier.Copying(t.TargetDatabase, t.TargetName)
 	}
+	if err := a.relate(ctx); err != nil {
+		return err
+	}
 	for _, r := range a.routes {
 		if err := a.openReader(ctx, r); err != nil {
 			return err
@@ -143,6 +155,9 @@ func (a *attempt) run(ctx context.Context) error {
 		g.Go(func() error { return ended("reader of "+r.link.From, r.queue.Run(ctx)) })
 		g.Go(func() error { return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.filter)) })
 		g.Go(func() error { return a.beat(ctx, r) })
+		if r.judge != nil {
+			g.Go(func() error { return r.judge.run(ctx) })
+		}
 	}
 	a.set(a)
 	g.Go(func() error { return a.fill(ctx, tables, todo, source, target) })
@@ -165,14 +180,22 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	p := a.cfg.Project
 	site, _ := p.Site(r.link.From)
 	match := p.Matches
-	var err error
+	start, err := a.start(r)
+	if err != nil {
+		return err
+	}
 	r.reader, err = binlog.Open(ctx, binlog.Config{
 		Tenant: r.from, Changes: site.Changes, Site: site.Name, Project: p.Name,
 		Inbound: config.Link{From: r.link.To, To: r.link.From}.String(),
 		Match:   match, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
-	}, r.applier.Start())
+		Conflicts: a.conflicts(r),
+	}, start)
 	if err != nil {
 		return err
+	}
+	if a.mutual() {
+		r.judge = newJudge(r)
+		a.back(r).applier.Serve(r.judge)
 	}
 	var source link.Source = r.reader
 	if forward := a.routes[0]; r != forward { // it writes what the copy's target writes
@@ -185,6 +208,15 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
+}
+
+// start is where the reader of r's source begins: where the link goes on, or
+// earlier, where the site itself is not done with what came in.
+func (a *attempt) start(r *route) (change.Position, error) {
+	if !a.mutual() {
+		return r.applier.Start(), nil
+	}
+	return binlog.Earlier(r.applier.Start(), a.back(r).applier.Settled())
 }
 
 // observed tells the applier that writes a site what the site's application

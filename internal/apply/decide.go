@@ -1,0 +1,178 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// A Site is what the target's own reader knows: the judge of what comes in.
+type Site interface {
+	// Observe runs fn with the reader's memory, which nobody else uses meanwhile.
+	Observe(fn func(*conflict.Observer))
+	// End returns when the reader has read all that was committed before the call.
+	End(ctx context.Context) error
+	// Tasks gives a signal when there may be a new task of the observer.
+	Tasks() <-chan struct{}
+}
+
+// Relate says by which rules conflicts in the target's tables, named as in SQL,
+// are decided and how their rows stand in each other's way, and reads which of
+// them wait aside. It is called before Serve.
+func (a *Applier) Relate(ctx context.Context, r *Relations, rules func(table string) *conflict.Rule) (*Parked, error) {
+	var err error
+	a.relations, a.rules = r, rules
+	a.parked, err = newParked(ctx, a.store, r.Claims)
+	return a.parked, err
+}
+
+// Serve says who knows what the target's own application writes. It is called
+// before Run. Without it nobody else writes the target.
+func (a *Applier) Serve(s Site) { a.site = s }
+
+// barrierWait is how long a row's lock is held for the target's reader to reach
+// the end of its log. After that the applier decides with what is known, and
+// the late check mends what was not.
+const barrierWait = 50 * time.Millisecond
+
+// decide says what becomes of each row of the batch, under its lock.
+func (t *target) decide(ctx context.Context, b *batch) error {
+	reach := conflict.Somewhere
+	if t.site == nil {
+		reach = conflict.AtEnd // there is no other log to read
+	}
+	wait, strict, err := t.resolve(b, reach)
+	if err != nil || !wait {
+		return err
+	}
+	t.count.waits.Add(1)
+	reach = conflict.AtEnd
+	// What is said of a large transaction stands in the mark's last form, too
+	// late for a doubt.
+	if err := t.end(ctx, strict || t.spooled); err != nil {
+		if !errors.Is(err, errGivenUp) {
+			return err
+		}
+		reach = conflict.GivenUp
+	}
+	if wait, _, err = t.resolve(b, reach); err != nil || !wait {
+		return err
+	}
+	if err := t.site.End(ctx); err != nil {
+		return err
+	}
+	_, _, err = t.resolve(b, conflict.AtEnd)
+	return err
+}
+
+var errGivenUp = errors.New("the reader did not reach the end of the log in time")
+
+// end waits for the target's reader; unless unbounded not for long.
+func (t *target) end(ctx context.Context, unbounded bool) error {
+	if unbounded {
+		return t.site.End(ctx)
+	}
+	short, cancel := context.WithTimeoutCause(ctx, barrierWait, errGivenUp)
+	defer cancel()
+	err := t.site.End(short)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(short), errGivenUp) {
+		return errGivenUp
+	}
+	return err
+}
+
+// resolve decides every row as far as reach allows. wait says that some row has
+// to be decided again after a wait.
+func (t *target) resolve(b *batch, reach conflict.Reach) (wait, strict bool, err error) {
+	t.lookup(b)
+	for _, n := range b.nets {
+		if err := t.resolveRow(n, reach); err != nil {
+			return false, false, err
+		}
+		wait, strict = wait || n.out.Wait, strict || n.out.Strict
+	}
+	return wait, strict, nil
+}
+
+// lookup asks the target's reader about the rows of the batch.
+func (t *target) lookup(b *batch) {
+	if t.site == nil {
+		return
+	}
+	t.site.Observe(func(o *conflict.Observer) {
+		x := o.Index()
+		known := x.Len() > 0
+		for _, n := range b.nets {
+			n.local = nil
+			if known {
+				n.local = x.Find(n.row())
+			}
+		}
+	})
+}
+
+func (t *target) resolveRow(n *net, reach conflict.Reach) error {
+	p := n.plan
+	n.plain = n.local == nil && p.equal(n.before, n.current)
+	if n.plain {
+		n.out = conflict.Outcome{Wrote: true, After: n.after, Txn: n.lastStep().Txn}
+		n.final = n.after
+		return nil
+	}
+	var err error
+	n.out, err = t.caseOf(n).Resolve(t.carried, n.steps(), reach)
+	n.final = n.out.After
+	if errors.Is(err, conflict.ErrStop) {
+		return &Mismatch{Table: p.target, Key: p.formatKey(n.image()), Op: n.last, Txn: n.txn, Expected: n.before, Found: n.current, Cause: err}
+	}
+	return err
+}
+
+func (t *target) caseOf(n *net) *conflict.Case {
+	return &conflict.Case{
+		Rule: n.plan.rule, Key: n.row(), Current: n.current, Local: n.local,
+		Copying: t.window.inCopy(n.plan.name), Unique: t.site != nil && n.plan.unique,
+	}
+}
+
+// note takes what was decided into the mark and into the conflict log.
+func (t *target) note(b *batch, many bool) {
+	for _, n := range b.nets {
+		if t.site != nil && (many || !n.plain || n.before == nil && n.after == nil) {
+			t.notes.Add(t.caseOf(n), &n.out, many)
+		}
+		for i := range n.out.Decisions {
+			t.log(n.plan, &n.out.Decisions[i])
+		}
+	}
+}
+
+// rule is the conflict rule of a target table, for images in which the source
+// may lack columns.
+func (a *Applier) rule(p *plan) *conflict.Rule {
+	r := conflict.Rule{Policy: conflict.Newest}
+	if a.rules != nil {
+		r = *a.rules(p.name)
+	}
+	if len(p.write) < len(p.target.Columns) {
+		r.Compare = p.write
+	}
+	return &r
+}
+
+// keyImage makes an image that holds nothing but the identity.
+func (p *plan) keyImage(id string) []change.Value {
+	out := make([]change.Value, len(p.target.Columns))
+	b := []byte(id)
+	for _, i := range p.key {
+		v, rest, err := change.ParseImage(b)
+		if err != nil || len(v) != 1 {
+			break // RowID wrote it in this process, or a mark of ours holds it
+		}
+		out[i], b = v[0], rest
+	}
+	return out
+}

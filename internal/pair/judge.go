@@ -1,0 +1,190 @@
+package pair
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"duplex/internal/apply"
+	"duplex/internal/binlog"
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/config"
+	"duplex/internal/conflict"
+	"duplex/internal/schema"
+)
+
+// A judge is what the reader of a site knows, for the applier that writes the
+// site.
+type judge struct {
+	*binlog.Reader
+	route *route // whose source the site is
+
+	mu      sync.Mutex
+	waiting *round
+	ask     chan struct{}
+}
+
+// A round is one wait for the end of the log, for all who asked before it
+// began.
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+func newJudge(r *route) *judge {
+	return &judge{Reader: r.reader, route: r, ask: make(chan struct{}, 1)}
+}
+
+// End returns when the reader has read all that was committed before the call.
+func (j *judge) End(ctx context.Context) error {
+	j.mu.Lock()
+	r := j.waiting
+	if r == nil {
+		r = &round{done: make(chan struct{})}
+		j.waiting = r
+		j.ask <- struct{}{} // holds one for each round, and there is one
+	}
+	j.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// run serves End. At its start it says that the log was read to the end that it
+// had then.
+func (j *judge) run(ctx context.Context) error {
+	if err := j.end(ctx); err != nil {
+		return err
+	}
+	j.Observe(func(o *conflict.Observer) { o.CaughtUp() })
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-j.ask:
+		}
+		j.mu.Lock()
+		r := j.waiting
+		j.waiting = nil
+		j.mu.Unlock()
+		r.err = j.end(ctx)
+		close(r.done)
+		if r.err != nil {
+			return r.err
+		}
+	}
+}
+
+func (j *judge) end(ctx context.Context) error {
+	count, err := checkpoint.Beat(ctx, j.route.from)
+	if err == nil {
+		_, err = j.WaitBeat(ctx, count)
+	}
+	return err
+}
+
+// rank orders the sites for ever: the same in every run, whatever the order in
+// the project file.
+func (a *attempt) rank(site string) int {
+	for _, s := range a.cfg.Project.Sites {
+		if s.Name < site {
+			return 1
+		}
+	}
+	return 0
+}
+
+// rules gives the conflict rules of a site's tables, by their names in SQL.
+func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
+	p := a.cfg.Project
+	rules := map[string]*conflict.Rule{}
+	for _, t := range tables {
+		r, err := a.ruleOf(p.Rule(t.Database, t.Name), t)
+		if err != nil {
+			return nil, err
+		}
+		r.Uncertain = uncertain
+		rules[string((&change.Table{Database: t.Database, Name: t.Name}).AppendName(nil))] = r
+	}
+	other := &conflict.Rule{Policy: conflict.Newest, Uncertain: uncertain}
+	return func(table string) *conflict.Rule {
+		if r := rules[table]; r != nil {
+			return r
+		}
+		return other
+	}, nil
+}
+
+func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error) {
+	r := &conflict.Rule{Policy: conflict.Policy(c.Policy)}
+	if c.Policy == "" {
+		r.Policy = conflict.Newest
+	}
+	if c.Policy == config.PolicySite {
+		r.Rank = a.rank(c.Site)
+	}
+	for _, name := range c.Columns {
+		i := t.Column(name)
+		if i < 0 {
+			return nil, fmt.Errorf("%w: conflict rule of %s: there is no column %s", ErrSchema, t, name)
+		}
+		r.Columns = append(r.Columns, i)
+	}
+	return r, nil
+}
+
+// relate reads how the rows of each route's target stand in each other's way,
+// and what is decided by which rule.
+func (a *attempt) relate(ctx context.Context) error {
+	if !a.mutual() {
+		return nil
+	}
+	uncertain, err := a.uncertain(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range a.routes {
+		tables, err := r.to.Tables(ctx, a.cfg.Project.Matches)
+		if err != nil {
+			return err
+		}
+		if r.rules, err = a.rules(tables, uncertain); err != nil {
+			return err
+		}
+		r.relations = apply.NewRelations(tables)
+		if r.parked, err = r.applier.Relate(ctx, r.relations, r.rules); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mutual reports whether both sites are written.
+func (a *attempt) mutual() bool { return len(a.routes) == 2 }
+
+// back is the other route.
+func (a *attempt) back(r *route) *route {
+	for _, o := range a.routes {
+		if o != r {
+			return o
+		}
+	}
+	return nil
+}
+
+// conflicts is what the reader of r's source needs to judge what the other
+// route writes there.
+func (a *attempt) conflicts(r *route) *binlog.Conflicts {
+	if !a.mutual() {
+		return nil
+	}
+	in := a.back(r)
+	return &binlog.Conflicts{
+		Rank: a.rank(r.link.From), Peer: a.rank(r.link.To), Rules: in.rules,
+		Claims: in.relations.Claims, Parked: in.parked, Unique: in.relations.Unique,
+	}
+}
