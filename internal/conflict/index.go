@@ -340,6 +340,9 @@ func (x *Index) Settle(bound uint64) {
 	for x.oldest != nil && x.oldest.write.Seq < bound {
 		x.unlink(x.oldest)
 	}
+	if x.count == 0 { // a map gives nothing back by itself
+		x.keys = map[uint64]*entry{}
+	}
 	if x.cold != nil {
 		x.cold.settle(x.bound)
 	}

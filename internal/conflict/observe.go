@@ -37,15 +37,16 @@ type ObserverConfig struct {
 // time; only what the index holds is asked for by others meanwhile, under a lock
 // of the caller's.
 type Observer struct {
-	cfg   ObserverConfig
-	clock *Clock
-	seen  *Seen
-	next  uint64 // seq of the next local transaction
-	index *Index
-	heard map[uint64]uint64 // of the peer's seqs from the contiguous ones on: the low of what they had seen
-	holds map[*Hold]uint64
-	bound uint64 // every local write below it is settled
-	ready bool   // the log was read to its end once: settling may begin
+	cfg    ObserverConfig
+	clock  *Clock
+	seen   *Seen
+	next   uint64 // seq of the next local transaction
+	index  *Index
+	heard  map[uint64]uint64 // of the peer's seqs from the contiguous ones on: the low of what they had seen
+	holds  map[*Hold]uint64
+	bound  uint64 // every local write below it is settled
+	ready  bool   // the log was read to its end once: settling may begin
+	behind bool   // the index has not been told of bound yet
 
 	points points
 	stored Point // what Settled gives
@@ -84,7 +85,7 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 		s.Seen.Above = nil
 	}
 	o.next++
-	o.recent.begin(true)
+	o.recent.begin()
 	return s
 }
 
@@ -95,7 +96,7 @@ func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, afte
 	o.touched(key.Hash())
 	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
 	o.index.Put(key, w)
-	if t := o.recent.local(key, w.Order(), before, after); t != nil {
+	if t := o.recent.local(key, before, after); t != nil {
 		o.tasks = append(o.tasks, t)
 	}
 }
@@ -128,7 +129,6 @@ var errMark = errors.New("conflict: a row of an applied transaction is not in it
 func (o *Observer) Applied(a *Applied) error {
 	o.clock.Raise(a.Version)
 	o.seen.Add(a.Carried)
-	o.recent.begin(false)
 	for _, key := range a.Parked {
 		o.recent.parking(key.Hash())
 	}

@@ -9,37 +9,57 @@ type ParkedView interface {
 }
 
 // recent is the observer's memory for the placement of rows with unique keys:
-// what was written since the first local write that is not settled.
+// what was written since the first local write that is not settled. The local
+// writes themselves are in the index; here are those by us that came after.
 type recent struct {
+	index  *Index
 	claims func(key Key, row []change.Value) []Claim
 	parked ParkedView
-	at     uint64   // number of the transaction being read
-	first  uint64   // seq of which begun[0] tells
-	begun  []uint64 // at which number each unsettled local transaction stands
-	orders map[uint64]dated
-	// replaced holds the keys that the application wrote after their last parked
-	// row, if any, was written.
-	replaced map[uint64]uint64
+	unique func(table string) bool // nil: any may have unique keys
+	next   uint64                  // seq of the next local transaction
+	dated  hashes[dated]
+	look   int // settle goes over dated when they are as many
 }
 
+// A dated is what we wrote after the application's last write of a key.
 type dated struct {
-	order Order
-	at    uint64
+	version int64
+	packed  uint64 // before which local seq, then rank, sub, what it is: 46, 8, 8, 2 bits
+}
+
+const (
+	datedOrder  = 1 << iota // version, rank and sub are the order of the last write
+	datedParked             // the parked row was written or taken out
+)
+
+func (d dated) before() uint64 { return d.packed >> 18 }
+
+func (d dated) order() Order {
+	return Order{d.version, int(int8(d.packed >> 10)), int(int8(d.packed >> 2))}
 }
 
 // Unique makes the observer serve tables with unique keys: claims gives what a
 // row claims, and parked is what waits for it.
 func (o *Observer) Unique(claims func(key Key, row []change.Value) []Claim, parked ParkedView) {
-	o.recent = &recent{claims: claims, parked: parked, first: o.next, orders: map[uint64]dated{}, replaced: map[uint64]uint64{}}
+	o.recent = &recent{index: o.index, claims: claims, parked: parked, next: o.next}
 }
+
+// UniqueTables says, after Unique, which tables have unique keys, so that what
+// comes in for the others is not remembered.
+func (o *Observer) UniqueTables(unique func(table string) bool) { o.recent.unique = unique }
 
 // Recent is the order of the last write of a key, where that is not settled.
 func (o *Observer) Recent(key Key) (Order, bool) {
 	if o.recent == nil {
 		return Order{}, false
 	}
-	d, ok := o.recent.orders[key.Hash()]
-	return d.order, ok
+	if d, ok := o.recent.dated.get(key.Hash()); ok && d.packed&datedOrder != 0 {
+		return d.order(), true
+	}
+	if l := o.index.Find(key); l != nil {
+		return l.Order(), true
+	}
+	return Order{}, false
 }
 
 // Replaced reports whether the application has written the key after its
@@ -48,30 +68,24 @@ func (o *Observer) Replaced(key Key) bool {
 	if o.recent == nil {
 		return false
 	}
-	_, ok := o.recent.replaced[key.Hash()]
-	return ok
+	d, ok := o.recent.dated.get(key.Hash())
+	return (!ok || d.packed&datedParked == 0) && o.index.Find(key) != nil
 }
 
-// begin takes in that another transaction is read.
-func (r *recent) begin(local bool) {
-	if r == nil {
-		return
-	}
-	r.at++
-	if local {
-		r.begun = append(r.begun, r.at)
+// begin takes in that another local transaction is read.
+func (r *recent) begin() {
+	if r != nil {
+		r.next++
 	}
 }
 
 // local takes in a row of the application, and gives a task if a parked row is
 // concerned.
-func (r *recent) local(key Key, order Order, before, after []change.Value) *Task {
+func (r *recent) local(key Key, before, after []change.Value) *Task {
 	if r == nil {
 		return nil
 	}
-	hash := key.Hash()
-	r.orders[hash] = dated{order, r.at}
-	r.replaced[hash] = r.at
+	r.dated.delete(key.Hash())
 	look := r.parked.Has(key)
 	t := &Task{Revisit: true}
 	taken := r.claims(key, after)
@@ -97,44 +111,43 @@ func contains(all []Claim, v Claim) bool {
 	return false
 }
 
-// applied takes in a write by us.
+// applied takes in a write by us. A rank is a small number.
 func (r *recent) applied(hash uint64, order Order) {
-	if r != nil {
-		r.orders[hash] = dated{order, r.at}
-	}
-}
-
-// incoming takes in a write of the peer, row is nil if the log does not show it.
-func (r *recent) incoming(hash uint64, _ *AppliedRow, order Order) { r.applied(hash, order) }
-
-// parking takes in that the key's parked row was written or taken out.
-func (r *recent) parking(hash uint64) {
-	if r != nil {
-		delete(r.replaced, hash)
-	}
-}
-
-// settle forgets what lies before the first unsettled local transaction.
-func (r *recent) settle(bound uint64) {
 	if r == nil {
 		return
 	}
-	if n := min(bound-min(r.first, bound), uint64(len(r.begun))); n > 0 {
-		r.begun, r.first = r.begun[n:], r.first+n
+	d, _ := r.dated.get(hash)
+	what := d.packed&datedParked | datedOrder
+	r.dated.put(hash, dated{order.Version, r.next<<18 | uint64(uint8(order.Rank))<<10 | uint64(uint8(order.Sub))<<2 | what})
+}
+
+// incoming takes in a write of the peer; row is nil if the log does not show it.
+func (r *recent) incoming(hash uint64, row *AppliedRow, order Order) {
+	if r != nil && (row == nil || r.unique == nil || r.unique(row.Key.Table)) {
+		r.applied(hash, order)
 	}
-	from := r.at + 1
-	if len(r.begun) > 0 {
-		from = r.begun[0]
+}
+
+// parking takes in that the key's parked row was written or taken out.
+func (r *recent) parking(hash uint64) {
+	if r == nil {
+		return
 	}
-	for k, d := range r.orders {
-		if d.at < from {
-			delete(r.orders, k)
-		}
-	}
-	for k, at := range r.replaced {
-		if at < from {
-			delete(r.replaced, k)
-		}
+	d, _ := r.dated.get(hash)
+	d.packed = r.next<<18 | d.packed&(1<<18-1) | datedParked
+	r.dated.put(hash, d)
+}
+
+// settle forgets what lies before the first unsettled local transaction. What is
+// kept longer is as true as it was, so it need not be done each time.
+func (r *recent) settle(bound uint64) {
+	switch {
+	case r == nil:
+	case bound >= r.next:
+		r.dated, r.look = hashes[dated]{}, 0
+	case r.dated.n >= r.look:
+		r.dated.keep(func(d dated) bool { return d.before() > bound })
+		r.look = 2*r.dated.n + 1024
 	}
 }
 

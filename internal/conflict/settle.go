@@ -23,13 +23,14 @@ func (o *Observer) settle(carried []change.Stamp) {
 	for _, held := range o.holds {
 		bound = min(bound, held)
 	}
-	if !o.ready || bound <= o.bound {
+	if !o.ready || bound <= o.bound && !o.behind {
 		return
 	}
-	o.bound = bound
-	o.index.Settle(bound)
-	if o.Task() == nil {
-		o.recent.settle(bound)
+	o.bound = max(o.bound, bound)
+	// A task in work asks Recent, and that asks the index.
+	if o.behind = o.recent != nil && o.Task() != nil; !o.behind {
+		o.index.Settle(o.bound)
+		o.recent.settle(o.bound)
 	}
 }
 
