@@ -64,7 +64,7 @@ func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []c
 	if rival == nil {
 		return unopposed(r, in, before, current)
 	}
-	v := Verdict{Kind: kind(rival, in), Log: !r.sameContent(rival.After, in.After)}
+	v := Verdict{Kind: kind(rival, in), Log: !r.sameContent(rival, in)}
 	switch {
 	case r.Policy == Stop && v.Log:
 		return Verdict{Action: Refuse, Kind: v.Kind, Log: true}
@@ -81,8 +81,8 @@ func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []c
 		d := rival.Version - in.Version
 		v.Ambiguous = max(d, -d) <= r.Uncertain
 	}
-	if r.Policy == Delta && before != nil && in.After != nil && current != nil {
-		return v.merge(r, in, before, current)
+	if r.Policy == Delta {
+		return v.add(r, in, before, rival, current)
 	}
 	return v
 }
@@ -98,29 +98,11 @@ func unopposed(r *Rule, in *Write, before, current []change.Value) Verdict {
 		v.Action = Refuse
 	case Ignore:
 		v.Action, v.Winner = Keep, LocalWon
-	case Delta:
+	case Delta: // what was added outside the logs stays
 		if before != nil && in.After != nil && current != nil {
-			return v.merge(r, in, before, current)
+			return v.merge(r, in.After, current, r.difference(before, in.After))
 		}
 	}
-	return v
-}
-
-// merge adds up the columns of Delta and takes the others from the winner.
-func (v Verdict) merge(r *Rule, in *Write, before, current []change.Value) Verdict {
-	other := in.After
-	if v.Winner == LocalWon {
-		other = current
-	}
-	out := append([]change.Value(nil), other...)
-	for _, i := range r.Columns {
-		sum, ok := addDifference(current[i], before[i], in.After[i])
-		if !ok {
-			return Verdict{Action: Refuse, Kind: v.Kind, Log: true}
-		}
-		out[i] = sum
-	}
-	v.Action, v.Image = Merge, out
 	return v
 }
 

@@ -25,7 +25,7 @@ func TestDecide(t *testing.T) {
 		winner conflict.Side
 	}
 	apply, keep := want{conflict.Apply, conflict.Incoming}, want{conflict.Keep, conflict.LocalWon}
-	mergeIn, mergeLocal := want{conflict.Merge, conflict.Incoming}, want{conflict.Merge, conflict.LocalWon}
+	mergeLocal := want{conflict.Merge, conflict.LocalWon}
 	refuse := want{conflict.Refuse, conflict.Neither}
 	older := map[conflict.Policy]want{ // the local write is the older one
 		conflict.Newest: apply, conflict.NewestByColumn: apply, conflict.Site: keep, conflict.Delta: apply,
@@ -44,7 +44,7 @@ func TestDecide(t *testing.T) {
 		{kind: conflict.InsertInsert, local: insert(mine), in: insert(theirs)},
 		{
 			kind: conflict.UpdateUpdate, local: update(mine), in: update(theirs),
-			except:        map[conflict.Policy]want{conflict.Delta: mergeIn},
+			except:        map[conflict.Policy]want{conflict.Delta: apply}, // and what the index says was added here
 			exceptIfNewer: map[conflict.Policy]want{conflict.Delta: mergeLocal},
 		},
 		{
@@ -136,7 +136,7 @@ func TestDelta(t *testing.T) {
 	} {
 		r := &conflict.Rule{Policy: conflict.Delta, Columns: []int{0}}
 		in := &conflict.Write{Seq: 2, Version: 200, Rank: 1, After: []change.Value{x.after}}
-		local := &conflict.Write{Seq: 1, Version: 100, After: []change.Value{x.current}}
+		local := &conflict.Write{Seq: 1, Version: 300, After: []change.Value{x.current}}
 		v := conflict.Decide(r, in, []change.Value{x.before}, local, []change.Value{x.current})
 		if x.refused {
 			require.Equal(t, conflict.Refuse, v.Action)

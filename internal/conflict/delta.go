@@ -8,6 +8,121 @@ import (
 	"duplex/internal/change"
 )
 
+// The rule of Delta. All decisions are made at the end of the log, under the
+// row's lock; the late check has nothing to mend.
+//
+// The newest write of a row decides what is there and what the columns hold that
+// are not added up: an insert, an update or a delete, as under Newest. A column
+// that is added up holds what the newest write wrote, plus the difference of every
+// update of the other site that the newest write had not seen, in that site's order.
+// So, where a row is only updated, every increment of both sites counts, exactly.
+// An insert or a delete that loses adds nothing; an update that loses to a delete
+// is lost with the row, and is in the conflict log.
+//
+// Who holds the newest write adds the other site's updates as they come. Who gets
+// it takes its image and adds the own updates that it has not seen: for that the
+// index keeps them until they are settled.
+
+// An addend is an update of a row by one local transaction, its net.
+type addend struct {
+	seq           uint64
+	before, after []change.Value // of the columns that are added up; nil: there was no row, so nothing is added
+}
+
+// sums holds the local updates that are not settled, in order of seq.
+type sums struct {
+	keys  map[Key][]addend
+	queue []Key // one for each addend
+}
+
+// put takes in a row of a local transaction.
+func (s *sums) put(r *Rule, key Key, seq uint64, before, after []change.Value) {
+	if s.keys == nil {
+		s.keys = map[Key][]addend{}
+	}
+	all := s.keys[key]
+	after = change.CloneImage(r.numbers(after))
+	if n := len(all); n > 0 && all[n-1].seq == seq {
+		all[n-1].after = after
+		return
+	}
+	s.keys[key] = append(all, addend{seq, change.CloneImage(r.numbers(before)), after})
+	s.queue = append(s.queue, key)
+}
+
+// numbers is the columns of a row that are added up.
+func (r *Rule) numbers(row []change.Value) []change.Value {
+	if row == nil {
+		return nil
+	}
+	out := make([]change.Value, len(r.Columns))
+	for n, i := range r.Columns {
+		out[n] = row[i]
+	}
+	return out
+}
+
+// difference is an update as something to be added.
+func (r *Rule) difference(before, after []change.Value) []addend {
+	return []addend{{before: r.numbers(before), after: r.numbers(after)}}
+}
+
+// settle forgets what lies below bound.
+func (s *sums) settle(bound uint64) {
+	for len(s.queue) > 0 {
+		key := s.queue[0]
+		all := s.keys[key]
+		if all[0].seq >= bound {
+			return
+		}
+		s.queue = s.queue[1:]
+		if s.keys[key] = all[1:]; len(all) == 1 {
+			delete(s.keys, key)
+		}
+	}
+}
+
+// unseen is those that a transaction which has seen seen does not know.
+func unseen(all []addend, seen change.Seqs) []addend {
+	i := len(all)
+	for i > 0 && !seen.Has(all[i-1].seq) { // a transaction has seen all before one that it has seen
+		i--
+	}
+	return all[i:]
+}
+
+// add judges, where rival and in are concurrent, what a row comes to.
+func (v Verdict) add(r *Rule, in *Write, before []change.Value, rival *Write, current []change.Value) Verdict {
+	switch {
+	case v.Winner == Incoming && in.After != nil && len(rival.added) > 0:
+		return v.merge(r, in.After, in.After, rival.added)
+	case v.Winner == LocalWon && before != nil && in.After != nil && current != nil:
+		return v.merge(r, current, current, r.difference(before, in.After))
+	}
+	return v
+}
+
+// merge writes image, with the columns that are added up as in start and what
+// is added.
+func (v Verdict) merge(r *Rule, image, start []change.Value, added []addend) Verdict {
+	out := append([]change.Value(nil), image...)
+	for n, i := range r.Columns {
+		out[i] = start[i]
+		for _, a := range added {
+			if a.before == nil || a.after == nil {
+				continue
+			}
+			sum, ok := addDifference(out[i], a.before[n], a.after[n])
+			if !ok {
+				return Verdict{Action: Refuse, Kind: v.Kind, Log: true}
+			}
+			out[i] = sum
+		}
+	}
+	v.Action, v.Image = Merge, out
+	return v
+}
+
 // addDifference is v + (after − before), of a column of one definition. ok is
 // false if that is no number, or none that the column's kind can hold. NULL
 // counts as nothing before, and stays where the change is from or to it.

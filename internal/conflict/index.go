@@ -12,6 +12,7 @@ import (
 // An Index holds, for each key, the latest local write that some transaction
 // of the peer still to come may not have seen. Whatever is not in it is seen.
 type Index struct {
+	sums   sums // of the tables whose policy is Delta
 	rules  func(table string) *Rule
 	keys   map[uint64]*entry // by hash, of those in memory
 	oldest *entry            // those in memory, in order of seq
@@ -299,6 +300,7 @@ type Local struct {
 	Told  bool    // and that stands in the conflict log, or will
 	over  []Write // earlier writes, of which some may outrank it: the strongest first
 	rule  *Rule
+	added []addend
 }
 
 // Rival is the strongest of the writes that a transaction which has seen seen
@@ -312,6 +314,11 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 			return o
 		}
 	}
+	if len(l.added) > 0 {
+		w := l.Write
+		w.added = unseen(l.added, seen)
+		return &w
+	}
 	return &l.Write
 }
 
@@ -319,14 +326,19 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 func (x *Index) Find(key Key) *Local {
 	hash := key.Hash()
 	if e := x.hot(hash, key); e != nil {
-		return e.local(x.rules(key.Table))
+		return x.local(e.local(x.rules(key.Table)), key)
 	}
 	for _, e := range x.chain(hash) {
 		if e.key == key {
-			return e.local(x.rules(key.Table))
+			return x.local(e.local(x.rules(key.Table)), key)
 		}
 	}
 	return nil
+}
+
+func (x *Index) local(l *Local, key Key) *Local {
+	l.added = x.sums.keys[key]
+	return l
 }
 
 func (e *entry) local(r *Rule) *Local {
@@ -337,6 +349,7 @@ func (e *entry) local(r *Rule) *Local {
 // to come have seen them.
 func (x *Index) Settle(bound uint64) {
 	x.bound = max(x.bound, bound)
+	x.sums.settle(x.bound)
 	for x.oldest != nil && x.oldest.write.Seq < bound {
 		x.unlink(x.oldest)
 	}

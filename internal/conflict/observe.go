@@ -96,6 +96,9 @@ func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, afte
 	o.touched(key.Hash())
 	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
 	o.index.Put(key, w)
+	if r := o.cfg.Rules(key.Table); r.Policy == Delta {
+		o.index.sums.put(r, key, s.Seq, before, after)
+	}
 	if t := o.recent.local(key, before, after); t != nil {
 		o.tasks = append(o.tasks, t)
 	}
@@ -214,7 +217,9 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
 	pending := o.due[k.Hash]
 	o.touched(k.Hash)
-	o.recent.incoming(k.Hash, row, in.Order())
+	if !k.Lost {
+		o.recent.incoming(k.Hash, row, in.Order())
+	}
 	if k.Doubt && row != nil && o.index.Find(row.Key) == nil {
 		o.drifted(row, in)
 	}
@@ -223,7 +228,8 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	}
 	for e := range o.index.each(k.Hash) {
 		r := o.cfg.Rules(e.key.Table)
-		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn {
+		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn ||
+			r.Policy == Delta && s.Seq != change.NoSeq { // it was decided at the end of the log
 			continue
 		}
 		l := e.local(r)
@@ -268,7 +274,7 @@ func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost b
 		o.due[t.hash] = t
 	default:
 		e.lost = true
-		if r.sameContent(l.After, in.After) {
+		if r.sameContent(&l.Write, &in) {
 			return nil
 		}
 		e.told = true

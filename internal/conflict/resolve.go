@@ -46,7 +46,7 @@ type Outcome struct {
 	Wait, Strict bool
 
 	Doubt     bool           // it may have drifted: the mark says so, and the reader will know
-	Lost      bool           // who wrote last wrote a sum only, and is in the conflict log
+	Lost      bool           // who wrote last wrote a sum only: the row keeps its order
 	Wrote     bool           // some transaction of the group was decided to write the row
 	After     []change.Value // what it is to hold; nil: no row
 	Txn       int            // which of the group wrote it last
@@ -68,6 +68,9 @@ type Decision struct {
 // other, as if each came alone. It fails with ErrStop where the policy says so;
 // the outcome then holds the decision.
 func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, error) {
+	if c.Rule.Policy == Delta && reach != AtEnd {
+		return Outcome{Wait: true, Strict: true}, nil
+	}
 	o := Outcome{After: c.Current}
 	lost, told := c.Local != nil && c.Local.Lost, c.Local != nil && c.Local.Told
 	for i := range steps {
@@ -81,8 +84,11 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		if !match && reach == Somewhere {
 			return Outcome{Wait: true}, nil
 		}
+		if !match && reach != AtEnd && c.Rule.Policy == Stop {
+			return Outcome{Wait: true, Strict: true}, nil
+		}
 		v := Decide(c.Rule, &in, s.Before, rival, o.After)
-		if rival == nil && v.Kind == Drift && (c.Local != nil || c.Copying && o.After == nil || c.Unique && s.Before == nil) {
+		if rival == nil && v.Kind == Drift && c.excused(s, o.After) {
 			// A conflict a moment ago, or a row that a copy has not brought yet.
 			v = Verdict{Action: Apply, Image: v.Image}
 			if v.Image != nil {
@@ -114,10 +120,16 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 			o.After = v.Image
 		}
 		o.Wrote, o.Txn = true, s.Txn
-		o.Lost = v.Action == Merge && v.Winner == LocalWon && v.Log
+		o.Lost = v.Action == Merge && v.Winner == LocalWon
 		lost = lost || rival != nil
 	}
 	return o, nil
+}
+
+// excused reports whether a row that is not what the source says is so for a
+// reason that is no drift. Under Stop nothing was decided before.
+func (c *Case) excused(s *Step, current []change.Value) bool {
+	return c.Copying && current == nil || c.Rule.Policy != Stop && (c.Local != nil || c.Unique && s.Before == nil)
 }
 
 func (c *Case) decision(v Verdict, in Write, s *Step, rival *Write, found []change.Value) Decision {
@@ -132,6 +144,15 @@ func (c *Case) decision(v Verdict, in Write, s *Step, rival *Write, found []chan
 
 func (c *Carried) write(s *Step) Write {
 	return Write{Seq: c.Stamp.Seq, Version: c.Stamp.Version, Rank: c.Rank, Committed: c.Committed, Fresh: s.Before == nil, After: s.After}
+}
+
+// Order is the order of the row's last write, where o says that it was written.
+func (c *Case) Order(o *Outcome, group []Carried) Order {
+	if o.Lost {
+		return c.Local.Order()
+	}
+	t := &group[o.Txn]
+	return Order{Version: t.Stamp.Version, Rank: t.Rank}
 }
 
 // Unchanged reports whether the row is decided to stay as it is now: if it was

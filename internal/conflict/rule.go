@@ -59,21 +59,18 @@ func (r *Rule) equal(a, b []change.Value) bool {
 	return true
 }
 
-// restored is the image that puts a write back over current: sums stay.
-func (r *Rule) restored(image, current []change.Value) []change.Value {
-	if r.Policy != Delta || image == nil || current == nil {
-		return image
+// sameContent reports whether nothing of a loser is lost: for Delta, that is of
+// two updates, the columns that are added up are not looked at.
+func (r *Rule) sameContent(a, b *Write) bool {
+	if r.Policy != Delta || a.Fresh || b.Fresh || a.deleted() || b.deleted() {
+		return r.equal(a.After, b.After)
 	}
-	out := append([]change.Value(nil), image...)
+	image := append([]change.Value(nil), b.After...)
 	for _, i := range r.Columns {
-		out[i] = current[i]
+		image[i] = a.After[i]
 	}
-	return out
+	return r.equal(a.After, image)
 }
-
-// sameContent compares what a winner takes from a loser: for Delta that is the
-// columns which are not added up.
-func (r *Rule) sameContent(a, b []change.Value) bool { return r.equal(a, r.restored(b, a)) }
 
 // beats reports whether a stays where a and b are concurrent. It is a total
 // order, the same at both sites. A copied row is the weakest of all.

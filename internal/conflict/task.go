@@ -44,7 +44,7 @@ func (t *Task) Plan(current []change.Value, parked bool) *Plan {
 	if t.over || t.Revisit {
 		return nil
 	}
-	after := t.Rule.restored(t.Local.After, current)
+	after := t.Local.After
 	if t.Restore && !parked && t.Rule.equal(current, after) {
 		return nil
 	}

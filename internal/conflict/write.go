@@ -11,6 +11,7 @@ type Write struct {
 	Committed int64 // microseconds since 1970, as the log says
 	Fresh     bool  // there was no row before
 	After     []change.Value
+	added     []addend // Delta, a rival: what its site has added and the other has not seen
 }
 
 // deleted reports whether the write took the row away.

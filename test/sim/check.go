@@ -2,6 +2,7 @@ package sim
 
 import (
 	"maps"
+	"slices"
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
@@ -14,6 +15,9 @@ func (w *world) check() {
 		w.say("%s: site 0 %s, site 1 %s", name(k), image(a.rows[k]), image(b.rows[k]))
 	}
 	for _, k := range w.keys {
+		if !w.rules[k.Table].Policy.Converges() {
+			continue
+		}
 		if !same(a.rows[k], b.rows[k]) {
 			w.fail("the sites differ at %s: %s and %s", name(k), image(a.rows[k]), image(b.rows[k]))
 			return
@@ -30,13 +34,44 @@ func (w *world) check() {
 	}
 }
 
+// intact looks at a world that a policy has stopped, or might have: under that
+// policy no write has gone over one that it had not seen, except where that one
+// had left the row as it was.
+func (w *world) intact() {
+	for _, s := range w.sites {
+		for _, r := range s.log {
+			for _, c := range r.rows {
+				if r.local || w.rules[c.key.Table].Policy != conflict.Stop || len(r.carried) == 0 || r.carried[0].Seq == change.NoSeq {
+					continue
+				}
+				if !w.Copy && !s.expected(r, c) {
+					w.fail("site %d: %s was %s, and written over without having been seen", s.id, name(c.key), image(c.before))
+				}
+			}
+		}
+	}
+}
+
+// expected reports whether a mark's transactions found a row as they knew it,
+// or as one of them wrote it too.
+func (s *site) expected(r *record, found rowChange) bool {
+	for _, stamp := range r.carried {
+		for _, c := range s.peer.out[stamp.Seq].rows {
+			if c.key == found.key && (same(c.before, found.before) || same(c.after, found.before)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // sums checks that every increment of both sites counts.
 func (w *world) sums() {
 	total := map[conflict.Key]int64{}
 	for _, s := range w.sites {
 		for _, t := range s.out {
 			for _, c := range t.rows {
-				if w.rules[c.key.Table].Policy == conflict.Delta {
+				if w.rules[c.key.Table].Policy == conflict.Delta && w.tables[c.key.Table].Steady {
 					total[c.key] += int64(c.after[colNumber].Bits) - int64(c.before[colNumber].Bits)
 				}
 			}
@@ -95,7 +130,7 @@ func (w *world) accountKey(at int, key conflict.Key, a head, other map[conflict.
 	if !both || a.seen.Has(uint64(b.seq)) || b.seen.Has(uint64(a.seq)) || same(a.after, b.after) {
 		return
 	}
-	if w.tables[key.Table].Policy == conflict.Delta {
+	if p := w.tables[key.Table].Policy; p == conflict.Delta || !p.Converges() {
 		return
 	}
 	lost := 0
@@ -121,6 +156,31 @@ func concurrentSame(h head, others []head) bool {
 	return false
 }
 
+// added is what a row comes to that was last written at a site: under Delta with
+// what the other one added and this write had not seen.
+func (w *world) added(key conflict.Key, site int, seen change.Seqs, after []change.Value) []change.Value {
+	if w.rules[key.Table].Policy != conflict.Delta || after == nil {
+		return after
+	}
+	after = slices.Clone(after)
+	for _, t := range w.sites[1-site].out {
+		for _, c := range t.rows {
+			if c.key == key && c.before != nil && c.after != nil && !seen.Has(t.stamp.Seq) {
+				after[colNumber] = plus(after[colNumber], c.before[colNumber], c.after[colNumber])
+			}
+		}
+	}
+	return after
+}
+
+// plus adds a difference; from and to NULL the value is set.
+func plus(v, before, after change.Value) change.Value {
+	if v.IsNull() || before.IsNull() || after.IsNull() {
+		return after
+	}
+	return change.OfInt(int64(v.Bits + after.Bits - before.Bits))
+}
+
 // truth checks tables with unique keys against what the writes come to: of each
 // key the newest write of all is held, and it is in the table if and only if it
 // is the newest claimant of each of its values.
@@ -134,13 +194,14 @@ func (w *world) truth() {
 			o := conflict.Order{Version: t.stamp.Version, Rank: i}
 			for _, c := range t.rows {
 				if r, ok := rows[c.key]; !ok || !r.order.Beats(o) {
-					rows[c.key] = placed{key: c.key, after: c.after, order: o}
+					rows[c.key] = placed{key: c.key, after: w.added(c.key, i, t.stamp.Seen, c.after), order: o}
 				}
 			}
 		}
 	}
 	for k, r := range rows {
-		if w.rules[k.Table].Policy != conflict.Newest || w.Copy && w.tables[k.Table].Unique == 0 {
+		p := w.rules[k.Table].Policy
+		if p != conflict.Newest && p != conflict.Delta || w.Copy && (w.tables[k.Table].Unique == 0 || p == conflict.Delta) {
 			continue
 		}
 		if have := w.sites[0].union(k); !same(have, r.after) {

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"math/rand/v2"
+
 	"duplex/internal/change"
 	"duplex/internal/conflict"
 )
@@ -29,10 +31,10 @@ func (c *chunk) drop() {
 }
 
 // step moves the chunk on; a is the source, b the target.
-func (c *chunk) step(w *world, a, b *site) {
+func (c *chunk) step(w *world, a, b *site, dice *rand.Rand) {
 	switch c.state {
 	case 0:
-		c.begin(w, a, b)
+		c.begin(w, a, b, dice)
 	case 1:
 		c.rows = c.rows[:0]
 		for _, k := range c.keys {
@@ -43,7 +45,7 @@ func (c *chunk) step(w *world, a, b *site) {
 		w.say("copy reads %s", keysText(c.keys))
 	case 2:
 		a.readAll()
-		if !a.mendAll() {
+		if !a.mendAll(dice) {
 			return
 		}
 		if c.watch.Reread(c.keys) && w.Without&CopyReread == 0 {
@@ -57,10 +59,10 @@ func (c *chunk) step(w *world, a, b *site) {
 	}
 }
 
-func (c *chunk) begin(w *world, a, b *site) {
+func (c *chunk) begin(w *world, a, b *site, dice *rand.Rand) {
 	hold := b.observer.Hold()
 	a.readAll()
-	if !a.mendAll() {
+	if !a.mendAll(dice) {
 		hold.Release()
 		return
 	}
@@ -84,7 +86,7 @@ func (c *chunk) write(w *world, b *site) {
 		}
 		seq, touched := b.touched[k]
 		if touched && seq >= c.low.Seq && w.Without&CopyTouched == 0 || c.rows[i] == nil || b.rows[k] != nil || b.parked[k] != nil ||
-			w.tables[k.Table].Unique > 0 && !b.observer.Absent(k) {
+			(w.tables[k.Table].Unique > 0 || w.rules[k.Table].Policy == conflict.Delta) && !b.observer.Absent(k) {
 			continue
 		}
 		in := conflict.Write{Seq: change.NoSeq}

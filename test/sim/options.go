@@ -29,6 +29,8 @@ type Options struct {
 	Window  int  // source transactions in flight
 	Group   int  // source transactions in one target transaction, at most
 	Restart bool // readers and appliers restart
+	Kills   bool // often, and also where a commit is done whose acknowledgement is lost
+	Cuts    bool // links that deliver nothing for long
 	Copy    bool // site 1 begins empty and is filled while both are written
 	Lazy    bool // the wait for the end of the log is cut short at random
 	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
@@ -52,6 +54,7 @@ const (
 	ClashAtEnd
 	Revisit
 	ComeBack
+	SumsAtEnd
 )
 
 // without says which rules of the observer are left out.

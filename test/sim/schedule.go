@@ -14,6 +14,7 @@ const (
 	stepAdvance
 	stepRestart
 	stepChunk
+	stepLink
 )
 
 // A Step is one thing that happens. What it means depends on the state; it
@@ -38,6 +39,16 @@ func (o *Options) Make(seed uint64) Schedule {
 		x := Step{Site: dice.IntN(2), Dice: dice.Uint64()}
 		if o.Chunks > 0 && dice.IntN(40) < o.Chunks {
 			x.Kind = stepChunk
+			s.Steps = append(s.Steps, x)
+			continue
+		}
+		if o.Cuts && dice.IntN(40) == 0 {
+			x.Kind = stepLink
+			s.Steps = append(s.Steps, x)
+			continue
+		}
+		if o.Kills && dice.IntN(25) == 0 {
+			x.Kind = stepRestart
 			s.Steps = append(s.Steps, x)
 			continue
 		}
@@ -83,6 +94,9 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 	if w.failed == "" && !w.stopped {
 		w.check()
 	}
+	if w.failed == "" && w.Without == 0 {
+		w.intact()
+	}
 	if w.failed != "" {
 		stats.Failed++
 	}
@@ -105,7 +119,7 @@ func (w *world) step(x Step) {
 		s.read()
 	case stepMend:
 		s.read()
-		s.mendAll()
+		s.mendAll(dice)
 	case stepBegin:
 		s.begin(dice)
 	case stepAdvance:
@@ -114,9 +128,15 @@ func (w *world) step(x Step) {
 		}
 	case stepRestart:
 		s.restart()
+		if w.Kills && dice.IntN(3) == 0 { // one process serves both sites
+			s.peer.restart()
+		}
+	case stepLink:
+		s.cut = !s.cut
+		w.say("the link to site %d is cut: %v", s.id, s.cut)
 	case stepChunk:
 		if len(w.chunks) > 0 {
-			w.chunks[dice.IntN(len(w.chunks))].step(w, w.sites[0], w.sites[1])
+			w.chunks[dice.IntN(len(w.chunks))].step(w, w.sites[0], w.sites[1], dice)
 		}
 	}
 }
@@ -129,15 +149,16 @@ func (w *world) drain(i uint64) {
 	}
 	dice := rand.New(rand.NewPCG(i, 4))
 	for _, s := range w.sites {
+		s.cut = false
 		s.readAll()
-		s.mendAll()
+		s.mendAll(dice)
 		s.begin(dice)
 		for len(s.works) > 0 && w.failed == "" && !w.stopped {
 			s.advance(s.works[0], dice)
 		}
 	}
 	for _, c := range w.chunks {
-		c.step(w, w.sites[0], w.sites[1])
+		c.step(w, w.sites[0], w.sites[1], dice)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ type site struct {
 	inflight []*txn
 	fetched  int // of the peer's out
 	works    []*work
+	cut      bool                    // nothing comes in from the peer
 	touched  map[conflict.Key]uint64 // the newest seq that came in and writes the key
 }
 
@@ -140,13 +142,15 @@ func (s *site) readApplied(r *record) {
 		a.Rows = append(a.Rows, conflict.AppliedRow{Key: c.key, Before: c.before, After: c.after})
 	}
 	s.w.say("site %d reads an applied transaction", s.id)
-	if err := s.observer.Applied(a); err != nil {
+	if err := s.observer.Applied(a); errors.Is(err, conflict.ErrStop) {
+		s.w.stopped = true
+	} else if err != nil {
 		s.w.fail("site %d: %v", s.id, err)
 	}
 }
 
 // mend does one task of the observer; false: there is none, or a row is locked.
-func (s *site) mend() bool {
+func (s *site) mend(dice *rand.Rand) bool {
 	t := s.observer.Task()
 	if t == nil || s.locks[t.Key] != nil {
 		return false
@@ -167,6 +171,9 @@ func (s *site) mend() bool {
 		}
 		s.log = append(s.log, r)
 		s.w.stats.Late++
+		if s.unacknowledged(dice) {
+			return true
+		}
 	}
 	s.observer.Done(t)
 	return true
@@ -194,10 +201,24 @@ func (s *site) putBack(t *conflict.Task, p *conflict.Plan, r *record) bool {
 	return ok
 }
 
-func (s *site) mendAll() bool {
-	for s.mend() {
+// unacknowledged reports whether the answer to a commit got lost. All begins
+// again, from what is durable.
+func (s *site) unacknowledged(dice *rand.Rand) bool {
+	if !s.w.Kills || dice.IntN(12) > 0 {
+		return false
 	}
-	return s.observer.Task() == nil
+	s.restart()
+	return true
+}
+
+func (s *site) mendAll(dice *rand.Rand) bool {
+	o := s.observer
+	for s.mend(dice) {
+		if s.observer != o { // it began again, and has not read its log
+			return false
+		}
+	}
+	return o.Task() == nil
 }
 
 // decided notes a row of the conflict log.

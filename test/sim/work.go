@@ -115,6 +115,7 @@ func (s *site) advance(w *work, dice *rand.Rand) {
 		return
 	}
 	s.commit(w)
+	s.unacknowledged(dice)
 }
 
 func (s *site) decide(w *work, dice *rand.Rand) {
@@ -124,7 +125,7 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 		o, err := s.resolve(w, c, w.steps[i], conflict.Somewhere)
 		if o.Wait {
 			reach := conflict.AtEnd
-			if s.w.Without&Barrier != 0 {
+			if s.w.Without&(Barrier|SumsAtEnd) != 0 {
 				reach = conflict.GivenUp
 			} else if s.w.Lazy && !o.Strict && dice.IntN(3) == 0 {
 				reach = conflict.GivenUp
@@ -134,7 +135,9 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 				s.readAll()
 			}
 			if o, err = s.resolve(w, c, w.steps[i], reach); o.Wait && o.Strict {
-				s.readAll()
+				if s.w.Without&SumsAtEnd == 0 {
+					s.readAll()
+				}
 				o, err = s.resolve(w, c, w.steps[i], conflict.AtEnd)
 			}
 		}
@@ -165,6 +168,12 @@ func (s *site) commit(w *work) {
 			writes = s.writes(w)
 		}
 		moves, ok := s.place(w, writes, nil)
+		for _, m := range moves {
+			if m.Park != nil && s.w.rule(m.Key.Table).Policy == conflict.Stop {
+				s.w.stopped = true
+				return
+			}
+		}
 		if !ok {
 			s.abort(w)
 			return
@@ -194,8 +203,7 @@ func (s *site) writes(w *work) []placed {
 	var out []placed
 	for i, c := range w.cases {
 		if o := &w.outcome[i]; o.Wrote {
-			t := w.carried[o.Txn]
-			out = append(out, placed{c.Key, s.union(c.Key), o.After, conflict.Order{Version: t.Stamp.Version, Rank: t.Rank}})
+			out = append(out, placed{c.Key, s.union(c.Key), o.After, c.Order(o, w.carried)})
 		}
 	}
 	return out

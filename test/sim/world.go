@@ -96,7 +96,7 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 	out := make([]change.Value, colUnique+t.Unique)
 	out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
 	for i := colNumber; i < len(out); i++ {
-		if i == colNumber && t.Policy != conflict.NewestByColumn {
+		if i == colNumber && t.Policy != conflict.NewestByColumn && (t.Policy != conflict.Delta || t.Steady) {
 			out[i] = change.OfInt(0)
 		} else if v := dice.IntN(w.Values + 1); v > 0 {
 			out[i] = change.OfInt(int64(v))

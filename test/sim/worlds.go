@@ -1,6 +1,10 @@
 package sim
 
-import "duplex/internal/conflict"
+import (
+	"slices"
+
+	"duplex/internal/conflict"
+)
 
 // A World is a kind of schedules that has to hold with all rules.
 type World struct {
@@ -12,26 +16,43 @@ type World struct {
 // Worlds is what a soak is split over.
 func Worlds() []World {
 	table := func(o Options, p conflict.Policy) Options {
+		o.Tables = slices.Clone(o.Tables)
 		o.Tables[0].Policy = p
 		return o
 	}
 	plain := Dense()
 	plain.Copy = false
+	apart := plain
+	apart.Cuts = true
 	mixed := Unique(2)
 	mixed.Tables = append(mixed.Tables, Table{Name: "b", Policy: conflict.Newest}, Table{Name: "c", Policy: conflict.Newest, Unique: 1})
 	mixed.Keys = 3
+	kills, cut := Dense(), Unique(2)
+	kills.Kills, cut.Kills, cut.Cuts, cut.Ops = true, true, true, 40
+	killed := Unique(2)
+	killed.Kills = true
 	return []World{
-		{"copy into a live pair", 10, Dense()},
-		{"without a copy", 10, plain},
-		{"site", 5, table(Dense(), conflict.Site)},
-		{"site, two unique keys", 5, table(Unique(2), conflict.Site)},
-		{"newest by column", 10, table(Dense(), conflict.NewestByColumn)},
-		{"newest by column, a unique key", 10, table(Unique(1), conflict.NewestByColumn)},
-		{"delta, updates only", 10, sums()},
-		{"one unique key", 10, Unique(1)},
-		{"two unique keys", 10, Unique(2)},
-		{"three unique keys", 10, Unique(3)},
-		{"tables of several kinds", 10, mixed},
+		{"copy into a live pair", 8, Dense()},
+		{"without a copy", 8, plain},
+		{"kills, lost acknowledgements", 4, kills},
+		{"kills, lost acknowledgements, two unique keys", 4, killed},
+		{"links cut, kills, two unique keys", 4, cut},
+		{"site", 4, table(Dense(), conflict.Site)},
+		{"site, two unique keys", 4, table(Unique(2), conflict.Site)},
+		{"newest by column", 6, table(Dense(), conflict.NewestByColumn)},
+		{"newest by column, a unique key", 6, table(Unique(1), conflict.NewestByColumn)},
+		{"delta, updates only, kills", 4, sums()},
+		{"delta, links cut", 4, table(apart, conflict.Delta)},
+		{"delta, a copy", 4, table(Dense(), conflict.Delta)},
+		{"delta, two unique keys", 4, table(killed, conflict.Delta)},
+		{"overwrite, a unique key", 2, table(Unique(1), conflict.Overwrite)},
+		{"ignore, a unique key", 2, table(Unique(1), conflict.Ignore)},
+		{"stop, a unique key", 2, table(Unique(1), conflict.Stop)},
+		{"stop", 2, table(plain, conflict.Stop)},
+		{"one unique key", 8, Unique(1)},
+		{"two unique keys", 8, Unique(2)},
+		{"three unique keys", 6, Unique(3)},
+		{"tables of several kinds", 6, mixed},
 	}
 }
 
@@ -40,7 +61,7 @@ func Worlds() []World {
 func sums() Options {
 	o := Dense()
 	o.Tables[0].Policy, o.Tables[0].Steady = conflict.Delta, true
-	o.Copy = false
+	o.Copy, o.Kills = false, true
 	return o
 }
 
@@ -59,7 +80,9 @@ func Ablations() []Ablation {
 	bySite := Dense()
 	bySite.Tables = []Table{{Name: "a", Policy: conflict.Site}, {Name: "b", Policy: conflict.Site}}
 	chunks := Dense()
-	chunks.Tables, chunks.Values, chunks.Ops, chunks.Chunks, chunks.Restart = chunks.Tables[:1], 1, 8, 8, false
+	chunks.Tables, chunks.Values, chunks.Ops, chunks.Chunks, chunks.Group, chunks.Window = chunks.Tables[:1], 1, 10, 1, 3, 3
+	chunks.Restart = false
+	adding := sums()
 	few := Dense()
 	few.Values, few.Copy = 2, false
 	all := []Ablation{
@@ -70,7 +93,7 @@ func Ablations() []Ablation {
 		{Name: "silent keys named", Options: few.but(Silent)},
 		{Name: "copy: touched keys dropped", Options: plain.but(CopyTouched)},
 		{Name: "copy: a chunk holds settling back", Options: plain.but(CopyHold)},
-		{Name: "copy: read again after a restore at the source", Options: chunks.but(CopyReread), Times: 10},
+		{Name: "copy: read again after a restore at the source", Options: chunks.but(CopyReread), Times: 5},
 		{Name: "unique: park, not skip", Options: unique.but(Park)},
 		{Name: "unique: parked rows come back", Options: unique.but(ComeBack)},
 		{Name: "unique: a value given up is looked at again", Options: unique.but(Revisit)},
@@ -78,6 +101,7 @@ func Ablations() []Ablation {
 		{Name: "unique: a clash is decided at the end of the log", Options: unique.but(ClashAtEnd)},
 		{Name: "unique: orders of recent writes", Options: unique.but(Recent)},
 		{Name: "unique: late check", Options: unique.but(LateCheck)},
+		{Name: "delta: decided at the end of the log", Options: adding.but(SumsAtEnd)},
 		{Name: "the wait for the end of the log (spares sights only)", Options: plain.but(Barrier), Harmless: true},
 	}
 	return all
