@@ -25,7 +25,7 @@ quiet := sed '/\[no test files\]/d'
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: demo
 demo: servers build ## two real tenants, both written, kept equal; FOR=20s ends it, KIND=mysql56 changes the server
@@ -48,6 +48,15 @@ large: servers ## a transaction of 1 GiB and one of 2 million rows, at full size
 .PHONY: soak
 soak: ## the rules of conflicts in simulated schedules, and how often each is missed; SCHEDULES=n
 	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) bin/soak -test.run '^TestSoak$$' -test.timeout 0
+
+.PHONY: account
+account: servers ## both sides write the same rows, whatever can be killed is, each write is accounted for; FOR=10m FIXTURE=mariadb|mysql56
+	@DUPLEX_FOR=$(or $(FOR),10m) DUPLEX_FIXTURE=$(or $(FIXTURE),mariadb) go test -count=1 -timeout 0 -v -run 'TestAccount$$' ./test/account
+
+.PHONY: account-delta
+account-delta: servers ## N=1000000 increments from both sides add up; FIXTURE as above
+	@DUPLEX_INCREMENTS=$(or $(N),1000000) DUPLEX_WRITERS=16 DUPLEX_FIXTURE=$(or $(FIXTURE),mariadb) \
+	  go test -count=1 -timeout 0 -v -run 'TestDelta$$' ./test/account
 
 .PHONY: fmt
 fmt: ## fails if a file is not as gofmt writes it

@@ -17,6 +17,7 @@ type attempt struct {
 	rows   []Row
 	net    map[Key]int // a key's place in rows
 	tokens int
+	added  []increment
 	err    error
 }
 

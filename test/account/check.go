@@ -212,7 +212,7 @@ func (c *checker) log(name string, s *State) {
 	for i := range s.Conflicts {
 		e := &s.Conflicts[i]
 		kinds[e.Kind]++
-		k := e.key()
+		k := e.Loser()
 		for _, image := range []Image{e.Local, e.Incoming} {
 			if image.Text != "" {
 				c.known(fmt.Sprintf("%s, conflict %d", name, e.ID), image.Key, image.Token)

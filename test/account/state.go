@@ -64,8 +64,8 @@ func (c *Conflict) loser() (lost, won Image, ok bool) {
 	return lost, won, false
 }
 
-// key is the row that the loser was.
-func (c *Conflict) key() Key {
+// Loser is the row that gave way, or was not let in.
+func (c *Conflict) Loser() Key {
 	lost, won, _ := c.loser()
 	switch {
 	case lost.Text != "":
@@ -77,8 +77,10 @@ func (c *Conflict) key() Key {
 	return KeyOf(bare(c.Table), strings.Trim(id, `"'`))
 }
 
-// bare is a table's name without its database.
-func bare(table string) string { return table[strings.LastIndexByte(table, '.')+1:] }
+// bare is a table's name without its database, quoted or not.
+func bare(table string) string {
+	return strings.Trim(table[strings.LastIndexByte(table, '.')+1:], "`")
+}
 
 // Read reads a site. A site that knows no duplex has nothing parked and an
 // empty log.

@@ -63,7 +63,7 @@ func (r *Record) Story(k Key, start, ack time.Duration) string {
 func (s *State) tell(b *strings.Builder, site int, k Key, tokens map[string]bool) {
 	n := 0
 	for _, c := range s.Conflicts {
-		if c.key() != k || len(tokens) > 0 && !tokens[c.Local.Token] && !tokens[c.Incoming.Token] {
+		if c.Loser() != k || len(tokens) > 0 && !tokens[c.Local.Token] && !tokens[c.Incoming.Token] {
 			continue
 		}
 		if n++; n <= storyLines {

@@ -46,6 +46,7 @@ var own = []string{
 type form struct {
 	name    string
 	text    bool     // the key is a text whose case does not count
+	oneCase bool     // it is always written the same nevertheless
 	unique  string   // the column whose values are swapped; "" = none
 	columns []column // but key and token
 }
@@ -97,7 +98,10 @@ func forms() []form {
 
 // id is a key's value in a statement.
 func (f *form) id(r *rand.Rand, k int) any {
-	if f.text {
+	switch {
+	case f.text && f.oneCase:
+		return fmt.Sprint("k", k)
+	case f.text:
 		return anyCase(r, fmt.Sprint("k", k))
 	}
 	return k

@@ -19,18 +19,21 @@ import (
 
 // Work writes both sites at once, all to the same few rows.
 type Work struct {
-	Seed    uint64
-	Writers int           // a site
-	Pause   time.Duration // at most, between two transactions of a writer
-	Skew    time.Duration // by how much at most the clock of a session is wrong
+	Seed       uint64
+	Writers    int           // a site
+	Pause      time.Duration // at most, between two transactions of a writer
+	Skew       time.Duration // by how much at most the clock of a session is wrong
+	OneCase    bool          // a text key whose case does not count is always written the same
+	Increments int64         // not 0: so many of table stock are all that is done
 
 	once    sync.Once
 	began   time.Time
 	mu      sync.Mutex
 	history []*Txn
+	sums    map[int]int64
 	running []func() error
 
-	acknowledged, refused atomic.Int64
+	acknowledged, refused, unknown, added atomic.Int64
 }
 
 // Counts is how many transactions have been acknowledged and refused so far.
@@ -40,6 +43,14 @@ func (w *Work) Counts() (acknowledged, refused int64) {
 
 // History is all that the writers did. It is for the time after Stop.
 func (w *Work) History() []*Txn { return w.history }
+
+// Sums is how much was added to each row of table stock. It is for the time
+// after Stop.
+func (w *Work) Sums() map[int]int64 { return w.sums }
+
+// Added is how many increments have been acknowledged so far, and of how many
+// transactions nobody knows whether they are there.
+func (w *Work) Added() (increments, unknown int64) { return w.added.Load(), w.unknown.Load() }
 
 // Start begins to write a site that Prepare has made ready.
 func (w *Work) Start(site int, s *tenant.Server) error {
@@ -61,8 +72,11 @@ func (w *Work) Start(site int, s *tenant.Server) error {
 			return errors.Join(err, end())
 		}
 		pools = append(pools, db)
-		writer := &writer{Work: w, site: site, no: no, db: db, stop: stop, forms: forms(),
+		writer := &writer{Work: w, site: site, no: no, db: db, stop: stop, forms: forms(), sums: map[int]int64{},
 			rng: rand.New(rand.NewPCG(w.Seed, uint64(site*1000+no)))}
+		for i := range writer.forms {
+			writer.forms[i].oneCase = w.OneCase
+		}
 		g.Go(writer.run)
 	}
 	w.running = append(w.running, end)
@@ -124,6 +138,7 @@ type writer struct {
 	forms       []form
 	stop        chan struct{}
 	done        []*Txn
+	sums        map[int]int64
 }
 
 // patience is how long a writer goes on trying a site that is down.
@@ -134,9 +149,15 @@ func (w *writer) run() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.history = append(w.history, w.done...)
+		if w.Work.sums == nil {
+			w.Work.sums = map[int]int64{}
+		}
+		for id, by := range w.sums {
+			w.Work.sums[id] += by
+		}
 	}()
 	var down time.Time
-	for {
+	for w.Increments == 0 || w.added.Load() < w.Increments {
 		pause := time.Duration(w.rng.Int64N(int64(w.Pause) + 1))
 		err := w.transaction(context.Background())
 		switch {
@@ -157,6 +178,7 @@ func (w *writer) run() error {
 		case <-time.After(pause):
 		}
 	}
+	return nil
 }
 
 // errBack is why a transaction was taken back that nobody refused.
@@ -192,7 +214,11 @@ func (w *writer) transaction(ctx context.Context) error {
 		return err
 	}
 	a := &attempt{writer: w, ctx: ctx, tx: tx, txn: t, net: map[Key]int{}}
-	a.work()
+	if w.Increments > 0 {
+		a.increase()
+	} else {
+		a.work()
+	}
 	a.exec("INSERT INTO "+notes+".done VALUES (?, ?)", w.no, w.n)
 	if a.err == nil && w.rng.IntN(30) == 0 {
 		a.err = errBack
@@ -224,6 +250,12 @@ func (w *writer) ended(a *attempt, o Outcome) {
 	switch o {
 	case Acknowledged:
 		w.acknowledged.Add(1)
+		w.added.Add(int64(len(a.added)))
+		for _, more := range a.added {
+			w.sums[more.id] += more.by
+		}
+	case Unknown:
+		w.unknown.Add(1)
 	case Refused:
 		t.Why = a.err.Error()
 		w.refused.Add(1)

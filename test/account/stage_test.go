@@ -1,0 +1,183 @@
+package account_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/test/account"
+	"duplex/test/e2e"
+	"duplex/test/fault"
+	"duplex/test/tenant"
+)
+
+// A stage is two sites, the program between them, and what is done to them.
+type stage struct {
+	*e2e.Pair
+	t     *testing.T
+	wires [2]*fault.Wire
+	run   *e2e.Run
+	work  *account.Work
+	rng   *rand.Rand
+	done  map[string]int // faults
+	n     int
+}
+
+// project is the project file but for the sites.
+const project = `name: account
+scenario: active-active
+sites:
+%s
+source: a
+tables: {include: ["account.*"]}
+limits: {memory: 256MiB}
+conflict:
+  policy: newest
+`
+
+// newStage starts the servers. fill makes the tables and rows of site a.
+func newStage(t *testing.T, kind tenant.Kind, work *account.Work, rules string, fill func(db *sql.DB) error) *stage {
+	s := &stage{Pair: &e2e.Pair{}, t: t, work: work, rng: rand.New(rand.NewPCG(work.Seed, 7)), done: map[string]int{}}
+	var sites []string
+	for i := range s.Servers {
+		server := tenant.For(t, kind)
+		s.Servers[i], s.DBs[i], s.wires[i] = server, server.DB(t), fault.NewWire(t, server)
+		sites = append(sites, fmt.Sprintf("  %c: {address: %q, user: %q, password: %q}", 'a'+i, s.wires[i].Listen, server.User(), server.Password()))
+		require.NoError(t, account.Prepare(t.Context(), s.DBs[i]))
+	}
+	require.NoError(t, fill(s.DBs[0]))
+	file := filepath.Join(t.TempDir(), "project.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(project, strings.Join(sites, "\n"))+rules), 0o600))
+	s.Program = &e2e.Program{Path: program, Project: file}
+	t.Cleanup(func() {
+		if t.Failed() && s.run != nil {
+			t.Logf("the last duplex run:\n%s", s.run.Log())
+		}
+	})
+	return s
+}
+
+// begin starts the program, waits for the end of the copy, and lets the
+// writers loose.
+func (s *stage) begin() {
+	s.t.Helper()
+	s.run = s.Started(s.t, "--skip-check")
+	e2e.WaitFor(s.t, s.run, "incremental", time.Minute, func(context.Context) bool {
+		var status struct{ Phase string }
+		require.NoError(s.t, s.Program.JSON(s.t.Context(), &status, "status"))
+		return status.Phase == "incremental"
+	})
+	s.t.Cleanup(func() {
+		if err := s.work.Stop(); err != nil {
+			s.t.Error(err)
+		}
+	})
+	for i, server := range s.Servers {
+		require.NoError(s.t, s.work.Start(i, server))
+	}
+}
+
+// A blow is one thing that is done to a stage.
+type blow struct {
+	name string
+	do   func()
+}
+
+func (s *stage) blows() []blow {
+	return []blow{
+		{"kill of duplex", func() {
+			require.NoError(s.t, s.run.Kill())
+			s.pause(500 * time.Millisecond)
+			s.run = s.Started(s.t, "--skip-check")
+		}},
+		{"cut connection", func() {
+			w := s.wires[s.n%2]
+			w.Cut()
+			s.pause(1500 * time.Millisecond)
+			w.Mend(s.t)
+		}},
+		{"kill of a database", func() {
+			server := s.Servers[s.n%2]
+			require.NoError(s.t, server.Kill(s.t.Context()))
+			s.pause(1500 * time.Millisecond)
+			require.NoError(s.t, server.Restart(s.t.Context()))
+		}},
+	}
+}
+
+// pause waits for a random time below limit, which is the schedule of faults.
+func (s *stage) pause(limit time.Duration) { time.Sleep(time.Duration(s.rng.Int64N(int64(limit)))) }
+
+// progress is how often a line tells how far a run is.
+const progress = 10 * time.Second
+
+// suffer does something about every so often until over says that it is
+// enough.
+func (s *stage) suffer(every time.Duration, blows []blow, over func() bool) {
+	began := time.Now()
+	told, next := began, began.Add(every)
+	for !over() {
+		if s.run.Ended() {
+			s.t.Fatalf("duplex run ended by itself after %v\n%s", time.Since(began).Round(time.Second), s.run.Log())
+		}
+		if now := time.Now(); now.Sub(told) >= progress {
+			told = now
+			s.tell(now.Sub(began))
+		}
+		if time.Now().After(next) {
+			b := blows[s.n%len(blows)]
+			b.do()
+			s.done[b.name]++
+			s.n++
+			next = time.Now().Add(every/2 + time.Duration(s.rng.Int64N(int64(every))))
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.tell(time.Since(began))
+}
+
+func (s *stage) tell(at time.Duration) {
+	acknowledged, refused := s.work.Counts()
+	var conflicts [2]int64
+	for i := range conflicts {
+		_ = s.DBs[i].QueryRowContext(s.t.Context(), "SELECT COUNT(*) FROM duplex.conflict").Scan(&conflicts[i]) // none: the site is down
+	}
+	s.t.Logf("%v: %d transactions, %d refused; %d and %d conflicts logged; faults: %v", at.Round(time.Second), acknowledged, refused,
+		conflicts[0], conflicts[1], s.done)
+}
+
+// settle ends the writers and waits until each side has all of the other.
+func (s *stage) settle(limit time.Duration) {
+	s.t.Helper()
+	require.NoError(s.t, s.work.Stop())
+	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	for range 2 { // what the first one lets through can make the readers mend something
+		err := s.Program.Barrier(ctx)
+		if err != nil || s.run.Ended() {
+			s.t.Fatalf("%v\nduplex run, ended: %v\n%s", err, s.run.Ended(), s.run.Log())
+		}
+	}
+	s.t.Logf("barrier after %v", time.Since(began).Round(time.Millisecond))
+}
+
+// calm is how long both sides may differ after the barrier.
+const calm = 20 * time.Second
+
+// quiet asks until a judgement finds nothing, for a while; it gives the last.
+func quiet[T any](judge func() (T, bool)) T {
+	for began := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		if v, good := judge(); good || time.Since(began) > calm {
+			return v
+		}
+	}
+}
