@@ -96,8 +96,8 @@ func fileAndIDs(_ *cobra.Command, args []string) error {
 }
 
 // chosen gives the conflicts that ids name, or else those that the flags mean:
-// of these only what is open.
-func (f *choice) chosen(ctx context.Context, s *project.Sites, ids []string) ([]project.ConflictRef, error) {
+// of these only what is open and, where lost is set, what can be undone.
+func (f *choice) chosen(ctx context.Context, s *project.Sites, ids []string, lost bool) ([]project.ConflictRef, error) {
 	switch {
 	case len(ids) > 0 && !f.empty():
 		return nil, usage("conflicts are named by their ids or by flags, not by both")
@@ -109,7 +109,7 @@ func (f *choice) chosen(ctx context.Context, s *project.Sites, ids []string) ([]
 		if err != nil {
 			return nil, err
 		}
-		filter.Open = true
+		filter.Open, filter.Lost = true, lost
 		return s.FindConflicts(ctx, filter)
 	}
 	refs := make([]project.ConflictRef, len(ids))
@@ -138,7 +138,7 @@ func (a *app) conflictsAcceptCommand() *cobra.Command {
 
 func (a *app) acceptConflicts(ctx context.Context, args []string, f *choice) error {
 	return a.withSites(ctx, args[0], func(s *project.Sites) error {
-		refs, err := f.chosen(ctx, s, args[1:])
+		refs, err := f.chosen(ctx, s, args[1:], false)
 		if err != nil {
 			return err
 		}

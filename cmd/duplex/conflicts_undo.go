@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -55,7 +54,7 @@ type undoResult struct {
 
 func (a *app) undoConflicts(ctx context.Context, args []string, f *choice, dry bool) error {
 	return a.withSites(ctx, args[0], func(s *project.Sites) error {
-		refs, err := f.chosen(ctx, s, args[1:])
+		refs, err := f.chosen(ctx, s, args[1:], true)
 		if err != nil {
 			return err
 		}
@@ -82,7 +81,7 @@ func (a *app) undoAll(ctx context.Context, s *project.Sites, refs []project.Conf
 	defer u.Close()
 	p := a.newProgress("undo", len(refs))
 	defer p.close()
-	var out io.Writer = a.out
+	out := a.out
 	if p.block != nil && terminal(a.out) != nil {
 		out = p.block
 	}

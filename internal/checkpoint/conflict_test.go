@@ -122,6 +122,9 @@ func testConflicts(t *testing.T, x *tenant.Tenant, log *ConflictLog) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 	testFilter(t, log, "purged", ConflictFilter{}, []string{Undo})
+	exec(t, x, store.AppendConflict(nil, &Conflict{Kind: "update-update", Winner: "both"}))
+	testFilter(t, log, "merged", ConflictFilter{}, []string{"update-update", Undo})
+	testFilter(t, log, "lost", ConflictFilter{Lost: true}, []string{Undo})
 }
 
 func testFilter(t *testing.T, log *ConflictLog, name string, f ConflictFilter, kinds []string) {

@@ -22,6 +22,7 @@ type ConflictFilter struct {
 	Since, Until             time.Time // decided at or after Since and before Until; zero: no bound
 	Ambiguous                bool      // only those
 	Open                     bool      // only what is neither undone nor accepted, and no undo
+	Lost                     bool      // only what discarded an image, and so can be undone
 }
 
 // A ConflictLog is what duplex.conflict of one tenant holds of a project.
@@ -69,6 +70,9 @@ func (l *ConflictLog) from(dst []byte, f *ConflictFilter) []byte {
 	}
 	if f.Open {
 		dst = append(dst, " AND undone_at IS NULL AND accepted_at IS NULL AND kind <> '"+Undo+"'"...)
+	}
+	if f.Lost {
+		dst = append(dst, " AND winner IN ('local', 'incoming')"...)
 	}
 	return dst
 }

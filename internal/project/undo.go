@@ -184,7 +184,8 @@ func (u *Undoer) Row(ctx context.Context, c *Conflict) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	row, err := t.plan(&c.Conflict, c.Local)
+	lost, _ := Lost(&c.Conflict) // of a unique key's conflict the other image is another row
+	row, err := t.plan(&c.Conflict, lost)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +234,8 @@ type undoRow struct {
 	known []bool         // the columns that back has; the others are younger
 }
 
-// plan reads what is to be put back, and the key, which either image has.
+// plan reads what is to be put back, and its key; where no row is put back, the
+// other image has it.
 func (t *undoTable) plan(c *checkpoint.Conflict, back []byte) (r undoRow, err error) {
 	if r.back, r.known, err = change.ParseJSONKnown(t.Columns, back); err != nil {
 		return r, err
