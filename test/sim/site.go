@@ -39,9 +39,15 @@ type site struct {
 
 // open starts the rooms from what is durable.
 func (s *site) open(from conflict.Point) {
+	if s.observer != nil {
+		s.observer.Index().Close()
+	}
 	s.observer = conflict.NewObserver(conflict.ObserverConfig{
 		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.without(),
 	}, from)
+	if s.id == 1 { // of the two indexes one has next to nothing in memory
+		s.observer.Index().Spill("", 600)
+	}
 	s.observer.Unique(s.w.claims, s)
 	s.at, _ = strconv.Atoi(string(from.Position))
 	s.upTo = len(s.log)
