@@ -45,6 +45,10 @@ test-go: ## the tests alone; TEST_FLAGS is for go test
 large: servers ## a transaction of 1 GiB and one of 2 million rows, at full size; make test does it in small
 	@DUPLEX_LARGE=1 go test -count=1 -timeout 30m -v ./test/large
 
+.PHONY: index
+index: ## 20 million keys that the peer has not seen, under 1 GiB of memory; 3 GiB of disk
+	@DUPLEX_LARGE=1 go test -count=1 -timeout 10m -v -run 'TestIndexLarge$$' ./internal/conflict
+
 .PHONY: soak
 soak: ## the rules of conflicts in simulated schedules, and how often each is missed; SCHEDULES=n
 	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) bin/soak -test.run '^TestSoak$$' -test.timeout 0
