@@ -56,6 +56,7 @@ type Applier struct {
 	relations *Relations
 	rules     func(table string) *conflict.Rule // nil: the newest write stays
 	parked    *Parked
+	idle      *sync.Cond // the mender has nothing to do
 
 	mu    sync.Mutex
 	plans map[*change.Table]*plan
@@ -70,7 +71,7 @@ func New(ctx context.Context, cfg Config, start change.Position) (*Applier, erro
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow
 	}
-	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}, owns: map[string]*plan{}}
+	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}, owns: map[string]*plan{}, idle: sync.NewCond(&sync.Mutex{})}
 	var err error
 	if a.state, err = a.store.Claim(ctx, cfg.Lanes+1, start); err != nil {
 		return nil, err
@@ -117,6 +118,7 @@ func (a *Applier) Run(ctx context.Context, src Source) error {
 		}
 	}
 	a.window.close(fmt.Errorf("link %s has stopped: %w", a.cfg.Link, err))
+	a.wake()
 	return err
 }
 
@@ -147,7 +149,7 @@ func (a *Applier) fetch(ctx context.Context, src Source) error {
 		if err != nil {
 			return errors.Join(err, txn.Rows.Close())
 		}
-		if n.done { // applied by an earlier run
+		if a.window.skip.Has(n.seq) { // applied by an earlier run
 			a.count.passed.Add(1)
 			if err := txn.Rows.Close(); err != nil {
 				return err

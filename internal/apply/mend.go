@@ -26,12 +26,42 @@ func (m *mender) run(ctx context.Context) error {
 		if err := m.mendAll(ctx); err != nil {
 			return fmt.Errorf("link %s: late check: %w", m.cfg.Link, err)
 		}
+		m.wake()
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-m.site.Tasks():
 		}
 	}
+}
+
+// WaitMended waits until nothing is left to be put back of what the target's
+// reader has read so far.
+func (a *Applier) WaitMended(ctx context.Context) error {
+	if a.site == nil {
+		return nil
+	}
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	defer context.AfterFunc(ctx, a.wake)()
+	for {
+		var task *conflict.Task
+		a.site.Observe(func(o *conflict.Observer) { task = o.Task() })
+		if task == nil {
+			return nil
+		}
+		if err := errors.Join(context.Cause(ctx), a.window.failure()); err != nil {
+			return err
+		}
+		a.idle.Wait()
+	}
+}
+
+// wake makes WaitMended look again.
+func (a *Applier) wake() {
+	a.idle.L.Lock()
+	defer a.idle.L.Unlock()
+	a.idle.Broadcast()
 }
 
 func (m *mender) mendAll(ctx context.Context) error {

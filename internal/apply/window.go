@@ -77,6 +77,13 @@ func (w *window) close(err error) {
 	w.change.Broadcast()
 }
 
+// failure is why the window is closed; nil: it is not.
+func (w *window) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
 // wait blocks until ready says so. The window is locked, before and after.
 func (w *window) wait(ctx context.Context, ready func() bool) error {
 	for asleep := false; !ready(); asleep = true {

@@ -105,7 +105,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	return apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
 		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
-		Peer: a.rank(r.link.From), Log: a.cfg.Log,
+		Peer: p.Rank(r.link.From), Log: a.cfg.Log,
 	}
 }
 
@@ -193,7 +193,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	if err != nil {
 		return err
 	}
-	if a.mutual() {
+	if a.cfg.Project.TwoWay() {
 		r.judge = newJudge(r)
 		a.back(r).applier.Serve(r.judge)
 	}
@@ -213,7 +213,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 // start is where the reader of r's source begins: where the link goes on, or
 // earlier, where the site itself is not done with what came in.
 func (a *attempt) start(r *route) (change.Position, error) {
-	if !a.mutual() {
+	if !a.cfg.Project.TwoWay() {
 		return r.applier.Start(), nil
 	}
 	return binlog.Earlier(r.applier.Start(), a.back(r).applier.Settled())
@@ -273,9 +273,10 @@ func (r *route) Mark(ctx context.Context) (change.Watermark, error) {
 	return change.Watermark{Seq: s.Seq, Version: s.Version, Seen: s.Seen}, err
 }
 
-// barrier waits until each link has applied what its source has committed now.
-func (a *attempt) barrier(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+// barrier waits until each link has applied what its source has committed now,
+// and nothing of that is left to be mended.
+func (a *attempt) barrier(outer context.Context) error {
+	g, ctx := errgroup.WithContext(outer)
 	for _, r := range a.routes {
 		g.Go(func() error {
 			w, err := r.Mark(ctx)
@@ -285,7 +286,21 @@ func (a *attempt) barrier(ctx context.Context) error {
 			return r.applier.WaitLow(ctx, w.Seq)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, r := range a.routes { // what came in may have hit what nobody knew of yet
+		if r.judge == nil {
+			continue
+		}
+		if err := r.judge.End(outer); err != nil {
+			return err
+		}
+		if err := a.back(r).applier.WaitMended(outer); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill copies what is not copied yet, finishes the target's tables and then

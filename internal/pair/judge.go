@@ -23,6 +23,7 @@ type judge struct {
 	mu      sync.Mutex
 	waiting *round
 	ask     chan struct{}
+	gone    chan struct{} // closed when run has returned
 }
 
 // A round is one wait for the end of the log, for all who asked before it
@@ -33,7 +34,7 @@ type round struct {
 }
 
 func newJudge(r *route) *judge {
-	return &judge{Reader: r.reader, route: r, ask: make(chan struct{}, 1)}
+	return &judge{Reader: r.reader, route: r, ask: make(chan struct{}, 1), gone: make(chan struct{})}
 }
 
 // End returns when the reader has read all that was committed before the call.
@@ -49,6 +50,8 @@ func (j *judge) End(ctx context.Context) error {
 	select {
 	case <-r.done:
 		return r.err
+	case <-j.gone:
+		return errSpent
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -57,6 +60,7 @@ func (j *judge) End(ctx context.Context) error {
 // run serves End. At its start it says that the log was read to the end that it
 // had then.
 func (j *judge) run(ctx context.Context) error {
+	defer close(j.gone)
 	if err := j.end(ctx); err != nil {
 		return err
 	}
@@ -87,17 +91,6 @@ func (j *judge) end(ctx context.Context) error {
 	return err
 }
 
-// rank orders the sites for ever: the same in every run, whatever the order in
-// the project file.
-func (a *attempt) rank(site string) int {
-	for _, s := range a.cfg.Project.Sites {
-		if s.Name < site {
-			return 1
-		}
-	}
-	return 0
-}
-
 // rules gives the conflict rules of a site's tables, by their names in SQL.
 func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
 	p := a.cfg.Project
@@ -125,7 +118,7 @@ func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error)
 		r.Policy = conflict.Newest
 	}
 	if c.Policy == config.PolicySite {
-		r.Rank = a.rank(c.Site)
+		r.Rank = a.cfg.Project.Rank(c.Site)
 	}
 	for _, name := range c.Columns {
 		i := t.Column(name)
@@ -140,7 +133,7 @@ func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error)
 // relate reads how the rows of each route's target stand in each other's way,
 // and what is decided by which rule.
 func (a *attempt) relate(ctx context.Context) error {
-	if !a.mutual() {
+	if !a.cfg.Project.TwoWay() {
 		return nil
 	}
 	uncertain, err := a.uncertain(ctx)
@@ -163,9 +156,6 @@ func (a *attempt) relate(ctx context.Context) error {
 	return nil
 }
 
-// mutual reports whether both sites are written.
-func (a *attempt) mutual() bool { return len(a.routes) == 2 }
-
 // back is the other route.
 func (a *attempt) back(r *route) *route {
 	for _, o := range a.routes {
@@ -179,12 +169,12 @@ func (a *attempt) back(r *route) *route {
 // conflicts is what the reader of r's source needs to judge what the other
 // route writes there.
 func (a *attempt) conflicts(r *route) *binlog.Conflicts {
-	if !a.mutual() {
+	if !a.cfg.Project.TwoWay() {
 		return nil
 	}
 	in := a.back(r)
 	return &binlog.Conflicts{
-		Rank: a.rank(r.link.From), Peer: a.rank(r.link.To), Rules: in.rules,
+		Rank: a.cfg.Project.Rank(r.link.From), Peer: a.cfg.Project.Rank(r.link.To), Rules: in.rules,
 		Claims: in.relations.Claims, Parked: in.parked, Unique: in.relations.Unique,
 	}
 }
