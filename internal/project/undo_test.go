@@ -206,6 +206,13 @@ func undoRefused(u *undoing, site string) {
 	_, err = u.undo.Undo(u.Context(), long, false)
 	require.ErrorContains(u, err, "code", "nothing is cut")
 	require.Empty(u, u.row(site, "stock", 3))
+
+	u.exec(site, "CREATE TABLE shop.part (id int PRIMARY KEY, stock int, FOREIGN KEY (stock) REFERENCES shop.stock (id))")
+	orphan := u.conflict(site, checkpoint.Conflict{Table: "shop.part", Winner: "incoming", Local: []byte(`{"id":1,"stock":99}`)})
+	_, err = u.undo.Undo(u.Context(), orphan, false)
+	require.EqualValues(u, 1452, tenant.Code(err), err)
+	require.Empty(u, u.row(site, "part", 1))
+	u.exec(site, "DROP TABLE shop.part")
 }
 
 // undoOtherColumns undoes what was decided before the table was altered.
