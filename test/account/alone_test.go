@@ -52,7 +52,7 @@ func TestAlone(t *testing.T) {
 				var err error
 				states[i], err = account.Read(t.Context(), dbs[i])
 				require.NoError(t, err)
-				r := &account.Record{History: []*account.Txn{fill[i]}, Sites: []*account.State{states[i]}}
+				r := &account.Record{Began: work.Began(), History: []*account.Txn{fill[i]}, Sites: []*account.State{states[i]}}
 				for _, txn := range work.History() {
 					if txn.Site == i {
 						r.History = append(r.History, txn)
@@ -64,7 +64,7 @@ func TestAlone(t *testing.T) {
 				require.Zero(t, report.Returned)
 				spoilRows(t, r)
 			}
-			both := &account.Record{History: append([]*account.Txn{fill[0]}, work.History()...), Sites: states[:]}
+			both := &account.Record{Began: work.Began(), History: append([]*account.Txn{fill[0]}, work.History()...), Sites: states[:]}
 			kinds := map[account.FaultKind]int{}
 			for _, f := range account.Check(both, account.Options{}).Faults {
 				kinds[f.Kind]++

@@ -54,8 +54,10 @@ type Report struct {
 // Check accounts for every write of the record.
 func Check(r *Record, o Options) *Report {
 	c := &checker{record: r, report: &Report{}, writes: map[string]written{}, over: map[string]overwriter{}, again: map[place]bool{},
-		inserted: map[Key]time.Duration{}, there: map[string]Key{}, lost: map[string]bool{}, placed: map[string]bool{}, nulls: map[Key]bool{}}
+		inserted: map[Key]time.Duration{}, there: map[string]Key{}, lost: map[string]bool{}, placed: map[string]bool{},
+		nulls: map[Key][]*Conflict{}, touched: map[site]touches{}, roots: map[string]string{}}
 	c.index()
+	c.order()
 	for i, s := range r.Sites {
 		c.site(i, s)
 	}
@@ -82,15 +84,19 @@ type checker struct {
 	over     map[string]overwriter
 	again    map[place]bool // who was written over, and where
 	inserted map[Key]time.Duration
-	there    map[string]Key  // in a table or parked
-	lost     map[string]bool // tokens that lost their row
-	placed   map[string]bool // tokens that lost a unique value: they may be there nevertheless
-	nulls    map[Key]bool    // keys of which a deletion lost
+	there    map[string]Key      // in a table or parked
+	lost     map[string]bool     // tokens that lost their row
+	placed   map[string]bool     // tokens that lost a unique value: they may be there nevertheless
+	nulls    map[Key][]*Conflict // of which a deletion lost
+	final    []map[Key]string    // what the sites hold, table or parked
+	touched  map[site]touches    // who wrote a row at a site
+	roots    map[string]string   // the insert that a token goes back to
 }
 
 type written struct {
-	txn *Txn
-	key Key
+	txn  *Txn
+	key  Key
+	seen string
 }
 
 type overwriter uint8
@@ -133,7 +139,7 @@ func (c *checker) index() {
 			if _, twice := c.writes[row.Token]; twice {
 				c.fault(RepeatedHistory, row.Key, "token %s is written twice", row.Token)
 			}
-			c.writes[row.Token] = written{t, row.Key}
+			c.writes[row.Token] = written{t, row.Key, row.Seen}
 		}
 	}
 	for _, t := range c.record.History {
@@ -141,6 +147,10 @@ func (c *checker) index() {
 			continue
 		}
 		for _, row := range t.Rows {
+			if t.Outcome == Acknowledged {
+				at := site{row.Key, t.Site}
+				c.touched[at] = append(c.touched[at], touch{t, row})
+			}
 			if row.Seen == "" {
 				c.inserted[row.Key] = max(c.inserted[row.Key], t.Ack)
 				continue
@@ -177,12 +187,14 @@ func (c *checker) known(where string, k Key, token string) {
 // site takes in what a site holds.
 func (c *checker) site(i int, s *State) {
 	name := fmt.Sprintf("site %c", 'a'+i)
+	final := map[Key]string{}
+	c.final = append(c.final, final)
 	for _, text := range s.Faults {
 		c.fault(Twice, Key{}, "%s: %s", name, text)
 	}
 	for k, held := range s.Rows {
 		c.known(name, k, held.Token)
-		c.there[held.Token] = k
+		c.there[held.Token], final[k] = k, held.Token
 	}
 	parked := map[Key]bool{}
 	for _, p := range s.Parked {
@@ -197,6 +209,9 @@ func (c *checker) site(i int, s *State) {
 		}
 		parked[w.key] = true
 		c.there[p.Token] = w.key
+		if final[w.key] == "" {
+			final[w.key] = p.Token
+		}
 	}
 	c.log(name, s)
 	if i == 0 {
@@ -227,7 +242,7 @@ func (c *checker) log(name string, s *State) {
 		}
 		switch {
 		case lost.Text == "":
-			c.nulls[k] = true
+			c.nulls[k] = append(c.nulls[k], e)
 		case e.Kind == "unique-key":
 			c.placed[lost.Token] = true
 		default:
@@ -340,36 +355,4 @@ func (c *checker) account(t *Txn, row Row) bool {
 		return false
 	}
 	return true
-}
-
-// deletion accounts for a row that was taken away. It leaves no token: the row
-// is not there, or somebody inserted it again, or a deletion of it has lost.
-func (c *checker) deletion(t *Txn, row Row) bool {
-	r := c.report
-	switch {
-	case !c.holds(row.Key):
-		r.Visible++
-	case c.inserted[row.Key] >= t.Start:
-		r.Overwritten++
-	case c.nulls[row.Key]:
-		r.Lost++
-	default:
-		return false
-	}
-	return true
-}
-
-// holds reports whether a site has the row, parked or not.
-func (c *checker) holds(k Key) bool {
-	for _, s := range c.record.Sites {
-		if _, ok := s.Rows[k]; ok {
-			return true
-		}
-		for _, p := range s.Parked {
-			if c.writes[p.Token].key == k {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -52,7 +52,7 @@ func (s *scene) park(key account.Key, token string) {
 func (s *scene) log(site int, kind, winner string, local, incoming account.Image) *account.Conflict {
 	s.n++
 	log := &s.Sites[site].Conflicts
-	*log = append(*log, account.Conflict{ID: int64(s.n), Link: "a>b", Table: "account.plain", RowKey: "id=7", Kind: kind, Winner: winner,
+	*log = append(*log, account.Conflict{ID: int64(s.n), Link: []string{"b>a", "a>b"}[site], Table: "account.plain", RowKey: "id=7", Kind: kind, Winner: winner,
 		Local: local, Incoming: incoming, LocalStamp: fmt.Sprint(s.n), IncomingStamp: fmt.Sprint(s.n)})
 	return &(*log)[len(*log)-1]
 }
@@ -116,6 +116,36 @@ func TestCheck(t *testing.T) {
 		{"a deletion vanished", []account.FaultKind{account.Vanished}, func(s *scene) {
 			s.write(1, row(k2, "w", "z"))
 			s.hold(k2, "w")
+		}},
+		{"a deletion of the other site lost", []account.FaultKind{account.Vanished}, func(s *scene) {
+			s.write(1, row(k2, "w", "z"))
+			s.hold(k2, "w")
+			s.log(0, "update-delete", "local", image(k2, "w"), account.Image{})
+		}},
+		{"a deletion of another time lost", []account.FaultKind{account.Vanished}, func(s *scene) {
+			s.Began = time.Now()
+			s.write(1, row(k2, "w", "z"))
+			s.hold(k2, "w")
+			s.log(0, "delete-update", "incoming", account.Image{}, image(k2, "w")).LostAt = s.Began.Add(8 * time.Second)
+		}},
+		{"a deletion lost by a clock that was wrong", nil, func(s *scene) {
+			s.Began = time.Now()
+			s.History[4].Shift = 3 * time.Second
+			s.write(1, row(k2, "w", "z"))
+			s.hold(k2, "w")
+			s.log(0, "delete-update", "incoming", account.Image{}, image(k2, "w")).LostAt = s.Began.Add(8 * time.Second)
+		}},
+		{"a deletion vanished, and the key was inserted later", []account.FaultKind{account.Vanished}, func(s *scene) {
+			s.write(1, row(k2, "w", "z"))
+			s.write(0, row(k2, "q", "w"))
+			s.write(0, row(k2, "", "q"))
+			s.write(1, row(k2, "n", ""))
+			s.hold(k2, "n")
+		}},
+		{"a deletion was seen", nil, func(s *scene) {
+			s.write(0, row(k2, "n", ""))
+			s.write(1, row(k2, "m", "n"))
+			s.hold(k2, "m")
 		}},
 		{"overwritten by a refused one", []account.FaultKind{account.Vanished}, func(s *scene) {
 			s.write(0, row(k, "r", "x")).Outcome = account.Refused

@@ -67,6 +67,7 @@ func (t *Txn) Token(i int) string { return fmt.Sprintf("[%s.%d]", t.ID(), i) }
 
 // A Record is all that is known of a run: what Check needs.
 type Record struct {
+	Began   time.Time // what the history's times count from
 	History []*Txn
 	Sites   []*State // of two sites at rest, or of one alone
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"duplex/test/e2e"
 )
@@ -42,6 +43,7 @@ type Conflict struct {
 	Local, Incoming Image
 	LocalStamp      string
 	IncomingStamp   string
+	LostAt          time.Time // when the loser was committed, by its own clock; zero: the log does not say
 	Undone          bool
 }
 
@@ -75,6 +77,19 @@ func (c *Conflict) Loser() Key {
 	}
 	_, id, _ := strings.Cut(c.RowKey, "=")
 	return KeyOf(bare(c.Table), strings.Trim(id, `"'`))
+}
+
+// side is the site whose write the loser was, by the letter of its name; ok is
+// false if the log does not say.
+func (c *Conflict) side() (site int, ok bool) {
+	from, to, ok := strings.Cut(c.Link, ">")
+	if c.Winner == "incoming" {
+		from = to
+	}
+	if !ok || from == "" {
+		return 0, false
+	}
+	return int(from[0] - 'a'), true
 }
 
 // bare is a table's name without its database, quoted or not.
@@ -153,13 +168,20 @@ func (s *State) parked(ctx context.Context, db *sql.DB) error {
 
 func (s *State) conflicts(ctx context.Context, db *sql.DB) error {
 	return absent(each(ctx, db, "SELECT id, link, table_name, row_key, kind, winner, local_image, incoming_image, local_stamp, "+
-		"incoming_stamp, undone_at FROM duplex.conflict ORDER BY id", func(row map[string]string) {
+		"incoming_stamp, local_committed_at, incoming_committed_at, undone_at FROM duplex.conflict ORDER BY id", func(row map[string]string) {
 		_, undone := row["undone_at"]
 		c := Conflict{
 			Link: row["link"], Table: row["table_name"], RowKey: row["row_key"], Kind: row["kind"], Winner: row["winner"],
 			LocalStamp: row["local_stamp"], IncomingStamp: row["incoming_stamp"], Undone: undone,
 		}
 		_, _ = fmt.Sscan(row["id"], &c.ID)
+		at := row["incoming_committed_at"]
+		if c.Winner == "incoming" {
+			at = row["local_committed_at"]
+		}
+		if t, err := time.Parse("2006-01-02 15:04:05", at); err == nil {
+			c.LostAt = t
+		}
 		c.Local, c.Incoming = imageOf(c.Table, row["local_image"]), imageOf(c.Table, row["incoming_image"])
 		s.Conflicts = append(s.Conflicts, c)
 	}))

@@ -44,6 +44,9 @@ func (w *Work) Counts() (acknowledged, refused int64) {
 // History is all that the writers did. It is for the time after Stop.
 func (w *Work) History() []*Txn { return w.history }
 
+// Began is what the times of the history count from.
+func (w *Work) Began() time.Time { return w.began }
+
 // Sums is how much was added to each row of table stock. It is for the time
 // after Stop.
 func (w *Work) Sums() map[int]int64 { return w.sums }
