@@ -87,7 +87,9 @@ func (t *target) end(ctx context.Context, unbounded bool) error {
 // resolve decides every row as far as reach allows. wait says that some row has
 // to be decided again after a wait.
 func (t *target) resolve(b *batch, reach conflict.Reach) (wait, strict bool, err error) {
-	t.lookup(b)
+	if err := t.lookup(b); err != nil {
+		return false, false, err
+	}
 	for _, n := range b.nets {
 		if err := t.resolveRow(n, reach); err != nil {
 			return false, false, err
@@ -98,9 +100,9 @@ func (t *target) resolve(b *batch, reach conflict.Reach) (wait, strict bool, err
 }
 
 // lookup asks the target's reader about the rows of the batch.
-func (t *target) lookup(b *batch) {
+func (t *target) lookup(b *batch) (err error) {
 	if t.site == nil {
-		return
+		return nil
 	}
 	t.site.Observe(func(o *conflict.Observer) {
 		x := o.Index()
@@ -111,7 +113,9 @@ func (t *target) lookup(b *batch) {
 				n.local = x.Find(n.row())
 			}
 		}
+		err = x.Err()
 	})
+	return err
 }
 
 func (t *target) resolveRow(n *net, reach conflict.Reach) error {

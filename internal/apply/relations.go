@@ -71,6 +71,16 @@ func uniqueIndex(t *schema.Table, k *schema.Key) (x index, ok bool) {
 	return newIndex(t.Database, t.Name, names, cols, prefix), ok
 }
 
+// Any reports whether rows of any table may be parked.
+func (r *Relations) Any() bool {
+	for _, t := range r.tables {
+		if len(t.uniques) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Unique reports whether rows of the table may be parked.
 func (r *Relations) Unique(table string) bool {
 	t := r.tables[table]

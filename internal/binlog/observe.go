@@ -13,6 +13,7 @@ import (
 type Conflicts struct {
 	Rank, Peer int // of this site, and of the other one
 	Rules      func(table string) *conflict.Rule
+	Memory     int64 // bytes that what the peer has not seen yet may take before it goes to files; 0: conflict.SpillBudget
 
 	// Of tables with unique keys besides their identity; nil where there are none.
 	Claims func(key conflict.Key, row []change.Value) []conflict.Claim // what a row claims; of any other table nothing
@@ -34,13 +35,16 @@ func (c *Conflicts) check() error {
 
 func (c *Conflicts) mayPark(table string) bool { return c.Unique != nil && c.Unique(table) }
 
-func newObserver(c *Conflicts, from conflict.Point) *conflict.Observer {
+// newObserver makes the memory. What of it has no room goes to files in dir.
+func newObserver(c *Conflicts, from conflict.Point, dir string) *conflict.Observer {
 	if c == nil {
 		return conflict.NewObserver(conflict.ObserverConfig{}, from)
 	}
 	o := conflict.NewObserver(conflict.ObserverConfig{Rank: c.Rank, Peer: c.Peer, Rules: c.Rules}, from)
+	o.Index().Spill(dir, c.Memory)
 	if c.Claims != nil {
 		o.Unique(c.Claims, c.Parked)
+		o.UniqueTables(c.Unique)
 	}
 	return o
 }
@@ -71,7 +75,7 @@ func (r *Reader) signal() {
 
 // wrote tells the observer the rows of a local transaction; mu is held.
 func (r *Reader) wrote(t *change.Txn, committed int64) error {
-	return t.Rows.Each(func(row *change.Row) error {
+	err := t.Rows.Each(func(row *change.Row) error {
 		if len(row.Table.Key) == 0 {
 			return nil
 		}
@@ -80,6 +84,7 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 		})
 		return nil
 	})
+	return errors.Join(err, r.observer.Index().Err())
 }
 
 // eachRow calls fn with each row that a change concerns: they are two where it

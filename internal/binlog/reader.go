@@ -102,7 +102,7 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
 		file: p.file, tables: map[uint64]*logTable{}, definitions: map[string]*definition{}, names: map[*change.Table]string{},
 		prepared: map[string]bool{}, at: p.cursor,
-		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}),
+		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
 		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),
 	}
 	if err = checkReach(ctx, cfg.Tenant, &r.at); err == nil {
@@ -128,7 +128,11 @@ func newParser() *replication.BinlogParser {
 
 // Close ends the connection. A Next that waits returns ErrClosed.
 func (r *Reader) Close() error {
-	if err := r.fail(ErrClosed); !errors.Is(err, ErrClosed) {
+	err := r.fail(ErrClosed)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.observer.Index().Close()
+	if !errors.Is(err, ErrClosed) {
 		return nil // it failed, and the connection was closed then
 	}
 	return ignoreClosed(r.dump.close())

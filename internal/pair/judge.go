@@ -172,9 +172,10 @@ func (a *attempt) conflicts(r *route) *binlog.Conflicts {
 	if !a.cfg.Project.TwoWay() {
 		return nil
 	}
-	in := a.back(r)
-	return &binlog.Conflicts{
-		Rank: a.cfg.Project.Rank(r.link.From), Peer: a.cfg.Project.Rank(r.link.To), Rules: in.rules,
-		Claims: in.relations.Claims, Parked: in.parked, Unique: in.relations.Unique,
+	in, p := a.back(r), a.cfg.Project
+	c := &binlog.Conflicts{Rank: p.Rank(r.link.From), Peer: p.Rank(r.link.To), Rules: in.rules, Memory: p.Limits.Memory / readerBudget}
+	if in.relations.Any() {
+		c.Claims, c.Parked, c.Unique = in.relations.Claims, in.parked, in.relations.Unique
 	}
+	return c
 }
