@@ -80,6 +80,10 @@ type Placement struct {
 	rows   map[Key]*placing
 	asked  map[Claim]bool
 	mask   map[Claim]bool // values whose claimants are placed anew
+
+	needs, gives func(key Key, row []change.Value) []Claim // nil: there are no foreign keys
+	moved        map[Claim]bool                            // values whose needers have to be known
+	wanted       []Claim                                   // those of moved that Needers has not given yet
 }
 
 type placing struct {
@@ -87,12 +91,15 @@ type placing struct {
 	final  []change.Value
 	claims []Claim // of final
 	fresh  bool
-	stays  bool
+	stays  bool // it is the newest claimant of its values
+	in     bool // and it is to be in the table
+
+	related bool // it is placed anew for somebody it depends on, or who depends on it
 }
 
 // NewPlacement makes an empty placement; claims gives what a row claims.
 func NewPlacement(claims func(key Key, row []change.Value) []Claim) *Placement {
-	return &Placement{claims: claims, rows: map[Key]*placing{}, asked: map[Claim]bool{}, mask: map[Claim]bool{}}
+	return &Placement{claims: claims, rows: map[Key]*placing{}, asked: map[Claim]bool{}, mask: map[Claim]bool{}, moved: map[Claim]bool{}}
 }
 
 // Write says that the row c is to hold after, by a write of the given order.
@@ -143,9 +150,12 @@ func (p *Placement) Next() []Claim {
 		for _, r := range p.rows {
 			if p.looked(r) {
 				ask(r.claims)
+				if p.needs != nil {
+					ask(p.needs(r.Key, r.final))
+				}
 			}
 		}
-		if len(want) > 0 {
+		if len(want)+len(p.wanted) > 0 {
 			return want
 		}
 		if !p.grow() {
@@ -156,7 +166,7 @@ func (p *Placement) Next() []Claim {
 
 // looked reports whether r is placed anew.
 func (p *Placement) looked(r *placing) bool {
-	return r.fresh || slices.ContainsFunc(r.claims, func(v Claim) bool { return p.mask[v] })
+	return r.fresh || r.related || slices.ContainsFunc(r.claims, func(v Claim) bool { return p.mask[v] })
 }
 
 // grow finds further values whose claimants have to be placed.
@@ -177,7 +187,7 @@ func (p *Placement) grow() bool {
 			grown = p.put(r.claims) || grown
 		}
 	}
-	return grown
+	return p.relate() || grown
 }
 
 // belongs reports whether r is the newest claimant of each of its values.
@@ -217,7 +227,10 @@ func compareKeys(a, b Key) int {
 }
 
 // A Move is what a placement does to one row. Statements come in this order:
-// every Delete, every Put, every change of the parked rows.
+// every Delete, from the last to the first; every Put, from the first to the last;
+// every change of the parked rows. So a parent is there before its child and
+// gone after it, where they are not a cycle; but a parent that gives a unique value up
+// is away for a moment.
 type Move struct {
 	Key    Key
 	Delete bool           // it leaves the table, or gives a unique value up before Put
@@ -226,7 +239,8 @@ type Move struct {
 	Unpark bool           // it has no parked row any more
 }
 
-// Moves gives what is to be done, in order of keys. Next has given nothing.
+// Moves gives what is to be done, in order of keys, but parents before their
+// children. Next and Needers have given nothing.
 func (p *Placement) Moves() []Move {
 	var out []Move
 	for _, r := range p.rows {
@@ -234,7 +248,7 @@ func (p *Placement) Moves() []Move {
 		switch {
 		case !p.looked(r):
 			m.Unpark = r.Parked != nil && r.Stale
-		case r.stays || r.final == nil:
+		case r.in || r.final == nil:
 			p.place(r, &m)
 		default:
 			p.park(r, &m)
@@ -244,7 +258,7 @@ func (p *Placement) Moves() []Move {
 		}
 	}
 	slices.SortFunc(out, func(a, b Move) int { return compareKeys(a.Key, b.Key) })
-	return out
+	return p.ranked(out)
 }
 
 func (p *Placement) place(r *placing, m *Move) {

@@ -2,7 +2,8 @@ package conflict
 
 import "duplex/internal/change"
 
-// A ParkedView tells what is parked at the site, as it is now.
+// A ParkedView tells what is parked at the site, as it is now. Claims reports
+// whether a parked row claims a value, or needs it by a foreign key.
 type ParkedView interface {
 	Has(key Key) bool
 	Claims(v Claim) bool
@@ -14,6 +15,7 @@ type ParkedView interface {
 type recent struct {
 	index  *Index
 	claims func(key Key, row []change.Value) []Claim
+	gives  func(key Key, row []change.Value) []Claim // nil: there are no foreign keys
 	parked ParkedView
 	unique func(table string) bool // nil: any may have unique keys
 	next   uint64                  // seq of the next local transaction
@@ -93,6 +95,14 @@ func (r *recent) local(key Key, before, after []change.Value) *Task {
 		if !contains(taken, v) {
 			t.Released = append(t.Released, v)
 			look = look || r.parked.Claims(v)
+		}
+	}
+	if r.gives != nil {
+		had := r.gives(key, before)
+		for _, v := range r.gives(key, after) {
+			if !contains(had, v) && r.parked.Claims(v) {
+				t.Given, look = append(t.Given, v), true
+			}
 		}
 	}
 	if !look {

@@ -15,9 +15,10 @@ type Task struct {
 	// parked row's key: place anew who claims Released, and Key.
 	Revisit  bool
 	Released []Claim
-	Drift    bool  // there is no local write: the row was not as expected, and nothing explains it
-	Local    Write // the local write; with Drift the row as it was
-	In       Write // what has overwritten it
+	Given    []Claim // values that the application's row gives and parked rows need
+	Drift    bool    // there is no local write: the row was not as expected, and nothing explains it
+	Local    Write   // the local write; with Drift the row as it was
+	In       Write   // what has overwritten it
 	hash     uint64
 	silent   bool // what it is about is in the conflict log already
 	over     bool // nothing remains to be done

@@ -86,14 +86,14 @@ func (c *chunk) write(w *world, b *site) {
 		}
 		seq, touched := b.touched[k]
 		if touched && seq >= c.low.Seq && w.Without&CopyTouched == 0 || c.rows[i] == nil || b.rows[k] != nil || b.parked[k] != nil ||
-			(w.tables[k.Table].Unique > 0 || w.rules[k.Table].Policy == conflict.Delta) && !b.observer.Absent(k) {
+			(w.tables[k.Table].parks() || w.rules[k.Table].Policy == conflict.Delta) && !b.observer.Absent(k) {
 			continue
 		}
 		in := conflict.Write{Seq: change.NoSeq}
 		writes = append(writes, placed{k, nil, c.rows[i], in.Order()})
 		notes.Keys = append(notes.Keys, conflict.KeyNote{Hash: k.Hash()})
 	}
-	moves, ok := b.place(nil, writes, nil)
+	moves, ok := b.place(nil, writes, nil, nil)
 	if !ok {
 		return
 	}

@@ -5,12 +5,20 @@ import (
 )
 
 // A Table of the simulation: the columns p (a payload), n (a number, for the
-// policies that go by one), and unique ones, u1 to u3.
+// policies that go by one), unique ones, u1 to u3, and references.
 type Table struct {
 	Name   string
 	Policy conflict.Policy
 	Unique int
 	Steady bool // its rows are there from the start and are never deleted
+	Refers []Reference
+}
+
+// A Reference is a column with a foreign key, on the primary key of a table, or
+// on its first unique column.
+type Reference struct {
+	Table  string
+	Unique bool
 }
 
 // The columns of every table.
@@ -55,6 +63,8 @@ const (
 	Revisit
 	ComeBack
 	SumsAtEnd
+	Relations
+	Given
 )
 
 // without says which rules of the observer are left out.
@@ -77,6 +87,18 @@ func Dense() Options {
 		Tables: []Table{{Name: "a", Policy: conflict.Newest}, {Name: "b", Policy: conflict.Newest}},
 		Keys:   2, Values: 4, Ops: 20, Window: 6, Group: 4, Restart: true, Copy: true, Lazy: true,
 	}
+}
+
+// Related is dense schedules over a parent and a child table; keys is how many
+// unique keys the child has.
+func Related(keys int, more ...Reference) Options {
+	o := Dense()
+	o.Tables = []Table{
+		{Name: "a", Policy: conflict.Newest, Unique: min(1, keys+len(more))},
+		{Name: "b", Policy: conflict.Newest, Unique: keys, Refers: append([]Reference{{Table: "a"}}, more...)},
+	}
+	o.Keys, o.Values, o.Ops, o.Copy = 3, 3, 24, false
+	return o
 }
 
 // Unique is dense schedules over tables with unique keys.

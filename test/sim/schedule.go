@@ -111,6 +111,7 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 
 func (w *world) step(x Step) {
 	s := w.sites[x.Site]
+	defer s.orphans()
 	dice := rand.New(rand.NewPCG(x.Dice, 3))
 	switch x.Kind {
 	case stepLocal:
@@ -156,6 +157,7 @@ func (w *world) drain(i uint64) {
 		for len(s.works) > 0 && w.failed == "" && !w.stopped {
 			s.advance(s.works[0], dice)
 		}
+		s.orphans()
 	}
 	for _, c := range w.chunks {
 		c.step(w, w.sites[0], w.sites[1], dice)

@@ -49,6 +49,9 @@ func (s *site) open(from conflict.Point) {
 		s.observer.Index().Spill("", 600)
 	}
 	s.observer.Unique(s.w.claims, s)
+	if s.w.Without&Given == 0 {
+		s.observer.Relations(s.w.gives)
+	}
 	s.at, _ = strconv.Atoi(string(from.Position))
 	s.upTo = len(s.log)
 	s.inflight, s.fetched, s.works = nil, int(s.applied.Low), nil
@@ -186,7 +189,7 @@ func (s *site) mend(dice *rand.Rand) bool {
 }
 
 func (s *site) revisit(t *conflict.Task, r *record) bool {
-	moves, ok := s.place(nil, nil, t.Released, t.Key)
+	moves, ok := s.place(nil, nil, t.Released, t.Given, t.Key)
 	if ok && len(moves) > 0 {
 		s.move(moves, r)
 		r.notes = conflict.AppendNotes(nil, &conflict.Notes{Placed: true})
@@ -197,7 +200,7 @@ func (s *site) revisit(t *conflict.Task, r *record) bool {
 
 func (s *site) putBack(t *conflict.Task, p *conflict.Plan, r *record) bool {
 	writes := []placed{{t.Key, s.union(t.Key), p.After, t.Local.Order()}}
-	moves, ok := s.place(nil, writes, nil)
+	moves, ok := s.place(nil, writes, nil, nil)
 	if ok {
 		s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
 		s.move(moves, r)
@@ -290,7 +293,7 @@ func (s *site) statement(r *record, key conflict.Key, after []change.Value) bool
 // swap exchanges a unique value of two rows, by way of NULL.
 func (s *site) swap(r *record, a, b conflict.Key) {
 	x, y := s.rows[a], s.rows[b]
-	if a == b || a.Table != b.Table || len(x) <= colUnique || y == nil || s.locks[a] != nil || s.locks[b] != nil {
+	if a == b || a.Table != b.Table || s.w.tables[a.Table].Unique == 0 || x == nil || y == nil || s.locks[a] != nil || s.locks[b] != nil {
 		return
 	}
 	without, given, taken := slices.Clone(x), slices.Clone(y), slices.Clone(x)

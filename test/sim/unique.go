@@ -9,11 +9,11 @@ import (
 
 // claims gives the unique values that a row takes.
 func (w *world) claims(key conflict.Key, row []change.Value) []conflict.Claim {
-	if len(row) <= colUnique {
+	if row == nil {
 		return nil
 	}
 	var out []conflict.Claim
-	for i, v := range row[colUnique:] {
+	for i, v := range row[colUnique : colUnique+w.tables[key.Table].Unique] {
 		if !v.IsNull() {
 			out = append(out, conflict.Claim(key.Table+string([]byte{'0' + byte(i), '0' + byte(v.Bits)})))
 		}
@@ -30,7 +30,7 @@ func (s *site) Has(key conflict.Key) bool { return s.parked[key] != nil }
 
 func (s *site) Claims(v conflict.Claim) bool {
 	for k, p := range s.parked {
-		if slices.Contains(s.w.claims(k, p.Row), v) {
+		if slices.Contains(s.w.claims(k, p.Row), v) || slices.Contains(s.w.needs(k, p.Row), v) {
 			return true
 		}
 	}
@@ -90,13 +90,14 @@ func (s *site) clashes(writes []placed) bool {
 			return true
 		}
 	}
-	return false
+	return s.torn(writes, mine)
 }
 
 // place finds where rows belong; ok is false if one of them is locked by
 // somebody else than by.
-func (s *site) place(by *work, writes []placed, released []conflict.Claim, look ...conflict.Key) (moves []conflict.Move, ok bool) {
+func (s *site) place(by *work, writes []placed, released, given []conflict.Claim, look ...conflict.Key) (moves []conflict.Move, ok bool) {
 	p := conflict.NewPlacement(s.w.claims)
+	p.Relations(s.w.needs, s.w.gives)
 	locked := func(k conflict.Key) bool { return s.locks[k] != nil && s.locks[k] != by }
 	for _, k := range look {
 		if locked(k) {
@@ -111,13 +112,17 @@ func (s *site) place(by *work, writes []placed, released []conflict.Claim, look 
 		p.Write(s.claimant(x.key), x.after, x.order)
 	}
 	p.Release(released)
-	for want := p.Next(); len(want) > 0; want = p.Next() {
+	p.Given(given)
+	for {
+		want, needed := p.Next(), p.Needers()
+		if s.w.Without&Relations != 0 {
+			needed = nil
+		}
+		if len(want)+len(needed) == 0 {
+			break
+		}
 		for _, k := range s.w.keys {
-			var row []change.Value
-			if q := s.parked[k]; q != nil {
-				row = q.Row
-			}
-			if !meets(s.w.claims(k, s.rows[k]), want) && !meets(s.w.claims(k, row), want) {
+			if !s.concerns(k, s.rows[k], want, needed) && (s.parked[k] == nil || !s.concerns(k, s.parked[k].Row, want, needed)) {
 				continue
 			}
 			if locked(k) {
@@ -136,7 +141,7 @@ func (s *site) move(moves []conflict.Move, r *record) {
 			return m.Unpark && m.Put != nil && same(m.Put, s.parked[m.Key].Row)
 		})
 	}
-	for _, m := range moves {
+	for _, m := range slices.Backward(moves) {
 		if m.Delete {
 			delete(s.rows, m.Key)
 		}
@@ -204,5 +209,5 @@ func (s *site) allowed(key conflict.Key, row []change.Value) bool {
 			return false
 		}
 	}
-	return true
+	return s.holds(key, row)
 }

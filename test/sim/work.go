@@ -104,7 +104,7 @@ func (w *work) add(s *site, n int, c rowChange) {
 		}
 	}
 	s.locks[c.key] = w
-	w.cases = append(w.cases, &conflict.Case{Rule: s.w.rule(c.key.Table), Key: c.key, Unique: s.w.tables[c.key.Table].Unique > 0})
+	w.cases = append(w.cases, &conflict.Case{Rule: s.w.rule(c.key.Table), Key: c.key, Unique: s.w.tables[c.key.Table].parks()})
 	w.steps = append(w.steps, []conflict.Step{step})
 }
 
@@ -167,7 +167,7 @@ func (s *site) commit(w *work) {
 			}
 			writes = s.writes(w)
 		}
-		moves, ok := s.place(w, writes, nil)
+		moves, ok := s.place(w, writes, nil, nil)
 		for _, m := range moves {
 			if m.Park != nil && s.w.rule(m.Key.Table).Policy == conflict.Stop {
 				s.w.stopped = true

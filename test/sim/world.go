@@ -21,6 +21,7 @@ type world struct {
 	Options
 	sites   [2]*site
 	chunks  []*chunk
+	related bool // there are foreign keys
 	tables  map[string]*Table
 	rules   map[string]*conflict.Rule
 	keys    []conflict.Key
@@ -36,6 +37,7 @@ func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
 	for i := range o.Tables {
 		t := &o.Tables[i]
 		w.tables[t.Name] = t
+		w.related = w.related || len(t.Refers) > 0
 		w.rules[t.Name] = &conflict.Rule{Policy: t.Policy, Rank: 1, Columns: []int{colNumber}}
 		for k := range o.Keys {
 			w.keys = append(w.keys, conflict.Key{Table: t.Name, ID: string(rune('1' + k))})
@@ -93,7 +95,7 @@ func (w *world) start(dice *rand.Rand) {
 
 func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 	t := w.tables[key.Table]
-	out := make([]change.Value, colUnique+t.Unique)
+	out := make([]change.Value, colUnique+t.Unique, colUnique+t.Unique+len(t.Refers))
 	out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
 	for i := colNumber; i < len(out); i++ {
 		if i == colNumber && t.Policy != conflict.NewestByColumn && (t.Policy != conflict.Delta || t.Steady) {
@@ -101,6 +103,17 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 		} else if v := dice.IntN(w.Values + 1); v > 0 {
 			out[i] = change.OfInt(int64(v))
 		}
+	}
+	for _, r := range t.Refers {
+		most := w.Keys
+		if r.Unique {
+			most = w.Values
+		}
+		ref := change.Value{}
+		if v := dice.IntN(most + 1); v > 0 {
+			ref = change.OfInt(int64(v))
+		}
+		out = append(out, ref)
 	}
 	return out
 }
@@ -136,7 +149,7 @@ func (w *world) both(c rowChange) []conflict.Claim {
 func (w *world) overlap(a, b *txn) bool {
 	for _, x := range a.rows {
 		for _, y := range b.rows {
-			if x.key == y.key || meets(w.both(x), w.both(y)) {
+			if x.key == y.key || meets(w.both(x), w.both(y)) || w.refers(x, y) || w.refers(y, x) {
 				return true
 			}
 		}
