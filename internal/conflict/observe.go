@@ -93,7 +93,7 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 // images, nil where there is no row. An update that changes the identity is two
 // rows.
 func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, after []change.Value) {
-	o.touched(key.Hash())
+	o.overtaken(key.Hash())
 	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
 	o.index.Put(key, w)
 	if r := o.cfg.Rules(key.Table); r.Policy == Delta {
@@ -199,6 +199,19 @@ func (o *Observer) judged(j Judged) {
 			return
 		}
 	}
+}
+
+// overtaken takes in that the application wrote a key, on top of what has
+// overwritten a local write: that one is not put back any more. It is lost all
+// the same, and all that is left to do is to say so.
+func (o *Observer) overtaken(hash uint64) {
+	t := o.due[hash]
+	if t == nil {
+		return
+	}
+	delete(o.due, hash)
+	t.Restore = false
+	t.over = t.silent || t.In.copied() || t.Rule.sameContent(&t.Local, &t.In)
 }
 
 // touched takes in that a key was written: a restore that waits for it has
