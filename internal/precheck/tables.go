@@ -9,6 +9,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/config"
+	"duplex/internal/conflict"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
@@ -148,7 +149,7 @@ func policy(ctx context.Context, r *run) error {
 		return err
 	}
 	promises := func(object string, rule config.Rule) {
-		if rule.Policy == config.PolicyOverwrite || rule.Policy == config.PolicyIgnore {
+		if rule.Policy != "" && !conflict.Policy(rule.Policy).Converges() {
 			r.warn(nil, object, "choose newest, newest-by-column, site or delta", "policy %s does not promise that the sites become equal after a conflict", rule.Policy)
 		}
 	}
@@ -163,8 +164,19 @@ func policy(ctx context.Context, r *run) error {
 		r.policyColumns(tables, name.String(), rule)
 	}
 	slices.SortFunc(r.found, func(a, b Result) int { return strings.Compare(a.Object, b.Object) })
-	r.unless(nil, "%s; this version decides nothing yet: a link stops at a row that both sides changed", r.Project.Conflict.Policy)
+	r.unless(nil, "%s", inWords(r.Project.Conflict.Policy))
 	return nil
+}
+
+// inWords says what becomes of a row that both sides changed.
+func inWords(p config.Policy) string {
+	if p == config.PolicyStop {
+		return "stop: a link stops at a row that both sides changed"
+	}
+	if p == "" {
+		p = config.PolicyNewest
+	}
+	return string(p) + " decides rows that both sides changed; what loses is kept in duplex.conflict"
 }
 
 // policyColumns looks for the columns that a rule names, in one table or in

@@ -71,6 +71,7 @@ var unfits = []unfit{
   policy: ignore
   tables:
     shop.customer: {policy: delta, columns: [paid, name, balance]}
+    shop.orders: {policy: overwrite}
     shop.stock: {policy: stop}`
 	}},
 	{name: "clock", with: asApp, warns: true,
