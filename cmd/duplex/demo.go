@@ -30,6 +30,7 @@ type demoFlags struct {
 	orders  int
 	writers int
 	rate    int
+	clashes int
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -38,15 +39,16 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Show it: two local tenants of its own, both written, kept equal, compared at the end",
 		Long: "Starts two tenants on this machine, fills a small shop on one of them, and runs an active-active\n" +
-			"project between them while people order, ship and cancel on both sides. ^C or --for ends it: then\n" +
-			"every row is compared, the verdict printed, and everything removed. The exit code is the verdict.",
+			"project between them while people order, ship and cancel on both sides, and a few times a second write\n" +
+			"the same row on both at once. ^C or --for ends it: then every row is compared, the verdict printed with\n" +
+			"what was decided, and everything removed. The exit code is the verdict.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			kinds, err := kindsOf(f.kind)
 			switch {
 			case err != nil:
-			case f.length < 0 || f.orders < 100 || f.writers < 1 || f.rate < 1:
-				err = errors.New("--for may not be negative, --orders is at least 100, --writers and --rate at least 1")
+			case f.length < 0 || f.orders < 100 || f.writers < 1 || f.rate < 1 || f.clashes < 0 || f.clashes > 1000:
+				err = errors.New("--for may not be negative, --orders is at least 100, --writers and --rate at least 1, --clashes 0 to 1000")
 			}
 			if err != nil {
 				return &exitError{code: exitUsage, err: err}
@@ -62,6 +64,7 @@ func (a *app) demoCommand() *cobra.Command {
 	c.Flags().IntVar(&f.orders, "orders", 20000, "orders in the shop at the start")
 	c.Flags().IntVar(&f.writers, "writers", 4, "connections that write at each side")
 	c.Flags().IntVar(&f.rate, "rate", 150, "transactions a second that are written at each side")
+	c.Flags().IntVar(&f.clashes, "clashes", 5, "times a second that both sides write the same row at once; 0: never")
 	return c
 }
 
@@ -94,7 +97,7 @@ func (a *app) demo(ctx, show context.Context, kinds [2]tenant.Kind, f demoFlags)
 	}
 	screen := newScreen(a, s)
 	v, err := demo.Run(ctx, show.Done(), demo.Config{
-		Project: s.project, Sites: s.sites, Orders: f.orders, Writers: f.writers, Rate: f.rate, For: f.length,
+		Project: s.project, Sites: s.sites, Orders: f.orders, Writers: f.writers, Rate: f.rate, Clashes: f.clashes, For: f.length,
 		Log: s.log, Show: screen.show, Every: screen.every(),
 	})
 	screen.close()
@@ -226,7 +229,7 @@ func (s *stage) writeProject() error {
 		}
 		fmt.Fprintf(&b, "  %s:\n    address: %s\n    user: %s\n    password_file: %s\n", s.sites[i].Name, server.Addr(), server.User(), file)
 	}
-	fmt.Fprintf(&b, "source: %s\ntables:\n  include: [\"%s.*\"]\n", firstSite, demo.Database)
+	fmt.Fprintf(&b, "source: %s\ntables:\n  include: [\"%s.*\"]\n%s", firstSite, demo.Database, demo.Conflict)
 	s.file = filepath.Join(s.folder, demoName+".yaml")
 	return os.WriteFile(s.file, []byte(b.String()), 0o600)
 }

@@ -101,12 +101,12 @@ func (c *screen) frame(s demo.State) []string {
 		name string
 		cell func(s demo.State, i int) string
 	}{
-		{"writes", c.writes}, {"applies", c.applies}, {"after", after}, {"queue", queued}, {"written", total},
+		{"writes", c.writes}, {"applies", c.applies}, {"after", after}, {"queue", queued}, {"written", total}, {"decided", decidedAt},
 	} {
 		lines = append(lines, c.pair(cell(row.name, row.cell(s, 0)), cell(row.name, row.cell(s, 1))))
 	}
 	lines = append(lines, c.pair(c.paint(dim, "  "+cut(s.Sites[0].Last, 35)), c.paint(dim, "  "+cut(s.Sites[1].Last, 35))), rule)
-	return append(lines, c.copied(s), c.equality(s))
+	return append(lines, c.lastDecided(s), c.copied(s), c.equality(s))
 }
 
 func (c *screen) titled(s demo.State, i int) string {
@@ -158,6 +158,20 @@ func total(s demo.State, i int) string {
 	return fmt.Sprintf("%5s tx    %6s rows", number(s.Sites[i].Transactions), number(s.Sites[i].Rows))
 }
 
+// decidedAt is what was decided at a side where both had written a row.
+func decidedAt(s demo.State, i int) string {
+	d := s.Sites[i].Decided
+	return fmt.Sprintf("%5s conflicts  %s parked", number(d.Total), number(d.Parked))
+}
+
+// lastDecided is the newest conflict in a line.
+func (c *screen) lastDecided(s demo.State) string {
+	if s.Last == nil {
+		return cell("conflict", c.paint(dim, "where both sides write the same row"))
+	}
+	return cell("conflict", cut(c.lostAndKept(s.Last), columns-11))
+}
+
 // copied says how far the project is.
 func (c *screen) copied(s demo.State) string {
 	p := s.Project.Pair
@@ -192,7 +206,7 @@ func (c *screen) equality(s demo.State) string {
 
 // plainHead is the head of the lines.
 func plainHead(s demo.State) string {
-	return fmt.Sprintf("%5s  %-11s  %-27s  %-27s  %s", "time", "phase", "at "+s.Sites[0].Name+": wrote, applied", "at "+s.Sites[1].Name, "equal")
+	return fmt.Sprintf("%5s  %-11s  %-27s  %-27s  %-18s  %s", "time", "phase", "at "+s.Sites[0].Name+": wrote, applied", "at "+s.Sites[1].Name, "conflicts (parked)", "equal")
 }
 
 // plain is a state in a line.
@@ -219,7 +233,9 @@ func (c *screen) plain(s demo.State) string {
 	} else if e.Checks > 0 {
 		sign = fmt.Sprintf("= %s rows (%d)", number(e.Rows), e.Checks)
 	}
-	return fmt.Sprintf("%5s  %-11s  %-27s  %-27s  %s", clock(time.Since(c.began)), phase, sides[0], sides[1], sign)
+	a, b := s.Sites[0].Decided, s.Sites[1].Decided
+	fought := fmt.Sprintf("%s + %s (%s + %s)", number(a.Total), number(b.Total), number(a.Parked), number(b.Parked))
+	return fmt.Sprintf("%5s  %-11s  %-27s  %-27s  %-18s  %s", clock(time.Since(c.began)), phase, sides[0], sides[1], fought, sign)
 }
 
 // clock writes a duration as minutes and seconds.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -194,7 +196,10 @@ func TestDemo(t *testing.T) {
 				require.Equal(t, exitInterrupted, code, "%s%s", out, text)
 			} else {
 				require.Equal(t, exitGood, code, "%s%s", out, text)
-				require.Contains(t, out, "verdict: EQUAL")
+				require.Contains(t, out, "verdict: EQUAL\n")
+				require.Regexp(t, `conflicts hangzhou decided \d`, out)
+				require.Contains(t, out, "both tables say so, product by product")
+				require.Contains(t, out, "rows wait for a unique value, the same at both sides")
 				require.Contains(t, out, "shop.order_lines")
 			}
 
@@ -229,12 +234,29 @@ func TestDemoJSON(t *testing.T) {
 	if _, err := tenant.Find(tenant.MariaDB); err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
-	code, out, text := call(t, "demo", "--for", "2s", "--orders", "400", "--rate", "30", "--json")
+	c := launch(t, nil, "demo", "--orders", "400", "--rate", "30", "--clashes", "20", "--json")
+	fought := regexp.MustCompile(`[1-9]\d* \+ [1-9]\d* \(.*= `) // conflicts of both sides, and a moment compared
+	require.Eventually(t, func() bool {
+		_, text := c.text()
+		return fought.MatchString(text)
+	}, limit, 20*time.Millisecond)
+	c.interrupt(t)
+	code := c.wait(t)
+	out, text := c.text()
 	require.Equal(t, exitGood, code, "%s%s", out, text)
 	var d demoAnswer
 	require.NoError(t, json.Unmarshal([]byte(out), &d))
 	require.True(t, d.Equal)
-	require.Len(t, d.Verify.Tables, 4)
+	require.Len(t, d.Verify.Tables, 5)
+	require.NotNil(t, d.Last)
+	require.Empty(t, d.Parked)
+	require.Empty(t, d.Stock.Wrong)
+	require.Equal(t, d.Sites[0].Parked, d.Sites[1].Parked)
+	for i, s := range d.Sites {
+		require.NotZero(t, s.Conflicts)
+		require.Zero(t, s.Kinds["drift"], "%s", s.Name)
+		require.Equal(t, d.Stock.Start+d.Stock.Added[0]+d.Stock.Added[1], d.Stock.Held[i])
+	}
 	require.Len(t, d.Links, 2)
 	for _, l := range d.Links {
 		require.Zero(t, l.Echo)

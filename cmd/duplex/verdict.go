@@ -15,6 +15,10 @@ type demoAnswer struct {
 	Sites   []siteAnswer   `json:"sites"`
 	Links   []linkSummary  `json:"links"`
 	Moments momentsAnswer  `json:"moments"`
+	Stock   stockAnswer    `json:"stock"`
+	Parked  []string       `json:"parked_different"` // rows that wait, not the same on both sides
+	Last    *conflictRow   `json:"last_conflict"`    // null: none
+	History []conflictRow  `json:"conflicts_of_differences"`
 	Verify  *verify.Report `json:"verify"`
 }
 
@@ -24,6 +28,19 @@ type siteAnswer struct {
 	Rows         uint64 `json:"rows"`
 	ArrivalMS    int64  `json:"arrival_ms"` // median, of what the other site wrote
 	ArrivalP99MS int64  `json:"arrival_p99_ms"`
+
+	Conflicts uint64            `json:"conflicts"` // logged at this site
+	Kinds     map[string]uint64 `json:"kinds"`
+	Ambiguous uint64            `json:"ambiguous"`
+	Parked    uint64            `json:"parked"` // rows that wait for a unique value
+}
+
+// stockAnswer is whether every product has what both sides put in and took out.
+type stockAnswer struct {
+	Start int64    `json:"start"`
+	Added [2]int64 `json:"added"` // in the order of sites
+	Held  [2]int64 `json:"held"`
+	Wrong []string `json:"wrong"`
 }
 
 type momentsAnswer struct {
@@ -35,9 +52,22 @@ func verdictOf(v *demo.Verdict) demoAnswer {
 	d := demoAnswer{
 		Equal: v.Equal, Seconds: v.Took.Seconds(), Links: linksOf(v.Pair), Verify: v.Report,
 		Moments: momentsAnswer{v.Equality.Checks, v.Equality.Different},
+		Stock:   stockAnswer{v.Stock.Start, v.Stock.Added, v.Stock.Held, append([]string{}, v.Stock.Wrong...)},
+		Parked:  append([]string{}, v.Parked...), History: []conflictRow{},
+	}
+	if v.Last != nil {
+		last := newConflictRow(v.Last)
+		d.Last = &last
+	}
+	for i := range v.History {
+		d.History = append(d.History, newConflictRow(&v.History[i]))
 	}
 	for _, s := range v.Sites {
-		d.Sites = append(d.Sites, siteAnswer{s.Name, s.Transactions, s.Rows, s.Arrival.Median.Milliseconds(), s.Arrival.P99.Milliseconds()})
+		d.Sites = append(d.Sites, siteAnswer{
+			Name: s.Name, Transactions: s.Transactions, Rows: s.Rows,
+			ArrivalMS: s.Arrival.Median.Milliseconds(), ArrivalP99MS: s.Arrival.P99.Milliseconds(),
+			Conflicts: s.Decided.Total, Kinds: s.Decided.Kinds, Ambiguous: s.Decided.Ambiguous, Parked: s.Decided.Parked,
+		})
 	}
 	return d
 }
@@ -62,13 +92,15 @@ func (c *screen) verdict(v *demo.Verdict) error {
 	if e := v.Equality; e.Checks > 0 {
 		a.printf("moments   %d compared while both sides were written, %d differed\n", e.Checks, e.Different)
 	}
+	c.fought(v)
 	a.printf("\n")
 	if err := c.compared(v.Report); err != nil {
 		return err
 	}
+	c.unequal(v)
 	text := c.paint(green, "EQUAL")
 	switch {
-	case !v.Report.Equal:
+	case !v.Report.Equal || len(v.Parked) > 0 || len(v.Stock.Wrong) > 0:
 		text = c.paint(red, "DIFFERENT")
 	case !v.Equal:
 		text = c.paint(red, "EQUAL AT THE END, BUT NOT AT EVERY MOMENT")

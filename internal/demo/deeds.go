@@ -39,11 +39,16 @@ func now() string { return time.Now().UTC().Format(timeForm) }
 
 // order places an order: the order, its lines, and the stock they come from.
 func (s *staff) order(r *rand.Rand) deed {
-	customer := s.some(r, &s.customers, s.extent.customers)
 	skus := skusOf(r, s.side, s.extent.skus)
 	if key, ok := s.skus.pick(r); ok && r.IntN(2) == 0 {
 		skus = []int64{key}
 	}
+	return s.orderOf(r, skus)
+}
+
+// orderOf orders one to three of each of these products.
+func (s *staff) orderOf(r *rand.Rand, skus []int64) deed {
+	customer := s.some(r, &s.customers, s.extent.customers)
 	quantities := make([]int64, len(skus))
 	for i := range quantities {
 		quantities[i] = int64(1 + r.IntN(3))
@@ -61,6 +66,7 @@ func (s *staff) order(r *rand.Rand) deed {
 				quantities[i], quantities[i], now(), sku); err != nil {
 				return "", err
 			}
+			w.stocked(s, sku, -quantities[i])
 			var price string
 			if err := w.read(ctx, []any{&price}, "SELECT price FROM shop.stock WHERE sku = ?", sku); err != nil {
 				return "", err
@@ -139,6 +145,7 @@ func (s *staff) cancel(id int64) deed {
 				l.quantity, min(l.quantity, l.sold), now(), l.sku); err != nil {
 				return "", err
 			}
+			w.stocked(s, l.sku, l.quantity)
 		}
 		if _, err := w.change(ctx, "DELETE FROM shop.order_lines WHERE order_id = ?", id); err != nil {
 			return "", err
@@ -190,11 +197,14 @@ func (s *staff) welcome(r *rand.Rand) deed {
 
 // product adds something to sell.
 func (s *staff) product(r *rand.Rand) deed {
-	sku := s.fresh(s.extent.skus)
+	sku := s.fresh(s.extent.skus + offers)
 	values := product(r, sku)
 	return func(ctx context.Context, w *work) (string, error) {
 		_, err := w.change(ctx, "INSERT INTO shop.stock VALUES (?, ?, ?, ?, ?, ?, ?)", values...)
-		w.then = append(w.then, func() { s.skus.add(sku) })
+		w.then = append(w.then, func() {
+			s.skus.add(sku)
+			s.stock.list(sku)
+		})
 		return fmt.Sprintf("new: %s", values[1]), err
 	}
 }
@@ -209,6 +219,7 @@ func (s *staff) restock(r *rand.Rand) deed {
 			if err := w.must(ctx, "UPDATE shop.stock SET quantity = quantity + 100, price = ?, changed_at = ? WHERE sku = ?", price, now(), sku); err != nil {
 				return "", err
 			}
+			w.stocked(s, sku, 100)
 		}
 		return fmt.Sprintf("%s restocked", plural(len(skus), "product")), nil
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Orders  int     // in the shop at the start
 	Writers int     // at each site
 	Rate    int     // transactions a second at each site
+	Clashes int     // times a second that both sites write the same row at once; 0: never
 	For     time.Duration
 	Log     *slog.Logger // of the project
 
@@ -57,6 +58,7 @@ type State struct {
 	Sites    [2]SiteState
 	Project  project.Progress
 	Equality Equality
+	Last     *project.Conflict // that was decided; nil: none yet
 }
 
 // SiteState is what was written at a site, and what came there.
@@ -67,13 +69,18 @@ type SiteState struct {
 	Again        uint64  // tried again after a deadlock
 	Last         string  // what was done last, in words
 	Arrival      Arrival // of what the other site wrote
+	Decided      Decided
 }
 
 // A Verdict is the end of a demo.
 type Verdict struct {
-	Equal    bool // every row, and at every moment that was compared
+	Equal    bool // every row, in the tables and parked, at every moment that was compared; and the stock adds up
 	Report   *verify.Report
 	Equality Equality
+	Parked   []string           // rows that wait and are not the same on both sides, for people
+	Stock    *Stock             // what policy delta has to keep
+	Last     *project.Conflict  // that was decided; nil: none
+	History  []project.Conflict // what was decided about rows that differ
 	Sites    [2]SiteState
 	Pair     pair.Status // when the last change had been applied
 	Took     time.Duration
@@ -91,6 +98,7 @@ type demo struct {
 	began    time.Time
 	filled   uint64
 	equality Equality
+	decided  decisions
 }
 
 // ErrEarly says that a demo was stopped before anybody wrote.
@@ -118,20 +126,26 @@ func (d *demo) play(ctx context.Context, stop <-chan struct{}) (*Verdict, error)
 	if err := d.open(ctx, stop); err != nil {
 		return nil, err
 	}
+	sites, err := project.OpenSites(ctx, d.cfg.Project, d.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer sites.Close()
 	running, end := context.WithCancel(ctx)
 	defer end()
 	g, running := errgroup.WithContext(running)
 	g.Go(func() error { return d.run.Run(running) })
+	g.Go(func() error { return d.tell(running, sites) })
 	var v *Verdict
 	g.Go(func() (err error) {
 		defer end()
 		if err := d.live(running, stop); err != nil || running.Err() != nil {
 			return err
 		}
-		v, err = d.judge(running)
+		v, err = d.judge(running, sites)
 		return quiet(running, err)
 	})
-	err := g.Wait()
+	err = g.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -177,6 +191,7 @@ func (d *demo) live(ctx context.Context, stop <-chan struct{}) error {
 		g.Go(func() error { return s.work(ctx) })
 		g.Go(func() error { return s.arrivals.watch(ctx) })
 	}
+	g.Go(func() error { return d.rush(ctx) })
 	g.Go(func() error { return d.moments(ctx) })
 	g.Go(func() error {
 		defer end()
@@ -195,7 +210,7 @@ func (d *demo) live(ctx context.Context, stop <-chan struct{}) error {
 }
 
 // judge compares everything once nobody writes any more.
-func (d *demo) judge(ctx context.Context) (*Verdict, error) {
+func (d *demo) judge(ctx context.Context, sites *project.Sites) (*Verdict, error) {
 	d.enter(Stopping, 0)
 	if err := d.run.Barrier(ctx); err != nil {
 		return nil, err
@@ -206,10 +221,22 @@ func (d *demo) judge(ctx context.Context) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.Parked, err = d.waiting(ctx, sites); err != nil {
+		return nil, err
+	}
+	if v.Stock, err = d.count(ctx); err != nil {
+		return nil, err
+	}
+	if v.History, err = history(ctx, sites, report); err != nil {
+		return nil, err
+	}
+	if err := d.look(ctx, sites); err != nil {
+		return nil, err
+	}
 	d.enter(Compared, 0)
 	s := d.state()
-	v.Report, v.Equality, v.Sites, v.Took = report, s.Equality, s.Sites, time.Since(s.Began)
-	v.Equal = report.Equal && v.Equality.Different == 0
+	v.Report, v.Equality, v.Sites, v.Last, v.Took = report, s.Equality, s.Sites, s.Last, time.Since(s.Began)
+	v.Equal = report.Equal && len(v.Parked) == 0 && len(v.Stock.Wrong) == 0 && v.Equality.Different == 0
 	return v, nil
 }
 
@@ -226,13 +253,15 @@ func (d *demo) enter(s Stage, rows uint64) {
 // state gathers what there is to show.
 func (d *demo) state() State {
 	d.mu.Lock()
-	s := State{Stage: d.stage, Began: d.began, Filled: d.filled, Equality: d.equality}
+	s := State{Stage: d.stage, Began: d.began, Filled: d.filled, Equality: d.equality, Last: d.decided.last}
+	decided := d.decided.sites
 	d.mu.Unlock()
 	for i, w := range d.staff {
 		s.Sites[i] = SiteState{Name: w.site.Name, Transactions: w.transactions.Load(), Rows: w.rows.Load(), Again: w.again.Load()}
 		if last := w.last.Load(); last != nil {
 			s.Sites[i].Last = *last
 		}
+		s.Sites[i].Decided = decided[i]
 		s.Sites[i].Arrival = d.staff[1-i].arrivals.state()
 	}
 	s.Project = d.run.Progress()

@@ -60,23 +60,31 @@ func (d *demo) moment(ctx context.Context) error {
 	}
 	at := time.Now()
 	var sums [2][]sum
-	g, ctx := errgroup.WithContext(ctx)
+	g, part := errgroup.WithContext(ctx)
+	defer rollback(views)
 	for i, tx := range views {
 		g.Go(func() (err error) {
-			defer func() { _ = tx.Rollback() }() // it has only read
-			sums[i], err = sumsOf(ctx, tx)
+			sums[i], err = sumsOf(part, tx)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return fmt.Errorf("compare a moment: %w", err)
 	}
+	for i, t := range compared() {
+		if sums[0][i] == sums[1][i] {
+			continue
+		}
+		if err := d.differing(ctx, views, t); err != nil {
+			return fmt.Errorf("compare a moment: %w", err)
+		}
+	}
 	d.note(func(e *Equality) {
 		e.Checks, e.At, e.Held, e.Rows, e.Table = e.Checks+1, at, held, 0, ""
 		for i, s := range sums[0] {
 			e.Rows += s.rows
 			if s != sums[1][i] {
-				e.Table = tables()[i].name
+				e.Table = compared()[i].name
 			}
 		}
 		if e.Table != "" {
@@ -111,13 +119,60 @@ func (d *demo) views(ctx context.Context) (views []*sql.Tx, held time.Duration, 
 			_, err = tx.ExecContext(ctx, "SELECT 1 FROM shop.stock LIMIT 1")
 		}
 		if err != nil {
-			for _, tx := range views {
-				_ = tx.Rollback() // it has only read
-			}
+			rollback(views)
 			return nil, 0, fmt.Errorf("site %s: open a view: %w", s.site.Name, err)
 		}
 	}
 	return views, time.Since(began), nil
+}
+
+// rollback gives views back; they have only read.
+func rollback(views []*sql.Tx) {
+	for _, tx := range views {
+		_ = tx.Rollback()
+	}
+}
+
+// differing says in the log which rows of a table were not the same at a
+// moment, so that there is something to go by.
+func (d *demo) differing(ctx context.Context, views []*sql.Tx, t table) error {
+	var rows [2]map[string]bool
+	for i, tx := range views {
+		var err error
+		if rows[i], err = texts(ctx, tx, t); err != nil {
+			return fmt.Errorf("%s: %w", t.name, err)
+		}
+	}
+	n := 0
+	for i, s := range d.staff {
+		for text := range rows[i] {
+			if rows[1-i][text] {
+				continue
+			}
+			if n++; n > toldRows {
+				return nil
+			}
+			d.cfg.Log.Error("a row was not the same at a moment", "table", t.name, "site", s.site.Name, "row", text)
+		}
+	}
+	return nil
+}
+
+func texts(ctx context.Context, tx *sql.Tx, t table) (map[string]bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT CONCAT_WS('|', "+t.columns+") FROM "+t.name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]bool{}
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		out[text] = true
+	}
+	return out, rows.Err()
 }
 
 // A sum stands for all rows of a table.
@@ -125,12 +180,12 @@ type sum struct{ rows, total, mix uint64 }
 
 func sumsOf(ctx context.Context, tx *sql.Tx) ([]sum, error) {
 	var sums []sum
-	for _, t := range tables() {
+	for _, t := range compared() {
 		var s sum
 		row := "CRC32(CONCAT_WS('|', " + t.columns + "))"
-		err := tx.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM("+row+"), 0), BIT_XOR("+row+") FROM shop."+t.name).Scan(&s.rows, &s.total, &s.mix)
+		err := tx.QueryRowContext(ctx, "SELECT COUNT(*), COALESCE(SUM("+row+"), 0), BIT_XOR("+row+") FROM "+t.name).Scan(&s.rows, &s.total, &s.mix)
 		if err != nil {
-			return nil, fmt.Errorf("shop.%s: %w", t.name, err)
+			return nil, fmt.Errorf("%s: %w", t.name, err)
 		}
 		sums = append(sums, s)
 	}

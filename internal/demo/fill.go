@@ -91,7 +91,7 @@ func fillCustomers(ctx context.Context, tx *sql.Tx, r *rand.Rand, e extent) (uin
 
 func fillStock(ctx context.Context, tx *sql.Tx, r *rand.Rand, e extent) (uint64, error) {
 	in := inserter{tx: tx, table: "stock"}
-	for sku := int64(1); sku <= e.skus; sku++ {
+	for sku := int64(1); sku <= e.skus+offers; sku++ {
 		if err := in.add(ctx, product(r, sku)...); err != nil {
 			return 0, err
 		}
@@ -107,7 +107,7 @@ func product(r *rand.Rand, sku int64) []any {
 		weight = float64(1+r.IntN(900)) / 100
 	}
 	return []any{sku, pick(r, goods()) + ", " + pick(r, shades()), cents(int64(199 + r.IntN(20000))), weight,
-		100000, 0, time.Now().UTC().Format(timeForm)}
+		inStock, 0, time.Now().UTC().Format(timeForm)}
 }
 
 func fillOrders(ctx context.Context, tx *sql.Tx, r *rand.Rand, e extent) (uint64, error) {

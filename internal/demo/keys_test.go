@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,10 +26,57 @@ func TestOwnKeys(t *testing.T) {
 			require.Len(t, slices.Compact(skus), len(skus))
 			for _, sku := range skus {
 				require.Equal(t, side, sku%2)
-				require.LessOrEqual(t, sku, e.skus)
+				require.LessOrEqual(t, sku, e.skus, "an offer, which both sides write")
 			}
 		}
 	}
+}
+
+// TestClashes wants both sides of every clash to have something to do, and the
+// rows that both write to be nobody's own.
+func TestClashes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	d := &demo{cfg: Config{Orders: 400}}
+	for i := range d.staff {
+		d.staff[i] = newStaff(&d.cfg, i, &d.gate)
+	}
+	e := d.staff[0].extent
+	seen := map[int64]bool{}
+	for range 1000 {
+		both := d.clash(r)
+		require.NotNil(t, both[0])
+		require.NotNil(t, both[1])
+		seen[e.offer(r)] = true
+		for _, s := range d.staff {
+			require.Greater(t, s.fresh(e.skus+offers), e.skus+offers)
+		}
+	}
+	require.Len(t, seen, offers)
+	for sku := range seen {
+		require.Greater(t, sku, e.skus)
+	}
+}
+
+// TestLedger counts both what was moved and what was listed.
+func TestLedger(t *testing.T) {
+	var l ledger
+	by, listed := l.all()
+	require.Empty(t, by)
+	require.Empty(t, listed)
+	l.add(3, 5)
+	l.add(3, -7)
+	l.list(8)
+	by, listed = l.all()
+	require.Equal(t, map[int64]int64{3: -2}, by)
+	require.Equal(t, []int64{8}, listed)
+}
+
+// TestTaken leaves be what somebody else had first, and only that.
+func TestTaken(t *testing.T) {
+	require.NoError(t, taken(nil))
+	require.ErrorIs(t, taken(&mysql.MySQLError{Number: 1062}), errNotThere)
+	deadlock := &mysql.MySQLError{Number: 1213}
+	require.Equal(t, deadlock, taken(deadlock))
 }
 
 func TestMoney(t *testing.T) {

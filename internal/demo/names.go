@@ -44,6 +44,11 @@ func notes() []string {
 	return []string{"leave it with the neighbour", "ring twice 🔔", "请放门口", "gift wrap 🎁", "no plastic, please", "Hinterhof, 3. Stock"}
 }
 
+// nicknames are what many would like to have before the @.
+func nicknames() []string {
+	return []string{"ada", "小明", "max", "zoe", "info", "office", "mail", "hello", "post", "shop"}
+}
+
 func pick[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 // A customer as the table has it.

@@ -9,6 +9,14 @@ import (
 // Database is where the shop is.
 const Database = "shop"
 
+// Conflict is what the project file says about rows that both sides wrote:
+// what either side takes out of stock counts, else the newest write stays.
+const Conflict = `conflict:
+  policy: newest
+  tables:
+    shop.stock: {policy: delta, columns: [quantity, sold]}
+`
+
 // ddl makes the shop: keys of several kinds, a foreign key, decimals, texts of
 // four-byte characters, times with fractions, an enumeration.
 func ddl() []string {
@@ -34,6 +42,9 @@ func ddl() []string {
 			"order_id bigint NOT NULL, line smallint unsigned NOT NULL, sku int NOT NULL, " +
 			"quantity int NOT NULL, price decimal(10,2) NOT NULL, " +
 			"PRIMARY KEY (order_id, line), KEY sku (sku))" + options,
+		"CREATE TABLE shop.carts (" +
+			"customer_id bigint NOT NULL, sku int NOT NULL, quantity int NOT NULL, changed_at datetime(3) NOT NULL, " +
+			"PRIMARY KEY (customer_id, sku))" + options,
 	}
 }
 
@@ -49,7 +60,21 @@ func tables() []table {
 		{"stock", "sku, title, price, COALESCE(weight_kg, '-'), quantity, sold, changed_at"},
 		{"orders", "id, customer_id, state, total, placed_at, COALESCE(shipped_at, '-')"},
 		{"order_lines", "order_id, line, sku, quantity, price"},
+		{"carts", "customer_id, sku, quantity, changed_at"},
 	}
+}
+
+// parked is where the rows of the shop are that wait for a unique value.
+const parked = "duplex.parked"
+
+// compared are the tables that have to be the same at any moment, by their full
+// names: those of the shop and the rows that wait.
+func compared() []table {
+	all := tables()
+	for i := range all {
+		all[i].name = Database + "." + all[i].name
+	}
+	return append(all, table{parked, "table_name, HEX(row_id), HEX(image)"})
 }
 
 // create makes the empty shop.

@@ -27,6 +27,7 @@ type staff struct {
 
 	customers, orders, skus recent // the keys that they made themselves
 	arrivals                *arrivals
+	stock                   ledger
 
 	transactions atomic.Uint64
 	rows         atomic.Uint64
@@ -147,11 +148,15 @@ var errNotThere = errors.New("no such row")
 // tries is how often a transaction is tried before a deadlock counts as an error.
 const tries = 20
 
-// do carries out one deed as one transaction.
+// do chooses a deed and carries it out as one transaction.
 func (s *staff) do(ctx context.Context, r *rand.Rand) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	d := s.choose(r)
+	return s.carry(ctx, s.choose(r))
+}
+
+// carry carries out a deed; the gate is held.
+func (s *staff) carry(ctx context.Context, d deed) error {
 	for try := 1; ; try++ {
 		err := s.once(ctx, d)
 		switch {
@@ -192,6 +197,11 @@ type work struct {
 	tx   *sql.Tx
 	rows uint64
 	then []func()
+}
+
+// stocked notes what a side put into stock, or took out.
+func (w *work) stocked(s *staff, sku, pieces int64) {
+	w.then = append(w.then, func() { s.stock.add(sku, pieces) })
 }
 
 // change runs a statement and counts the rows that it changed.
