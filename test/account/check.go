@@ -116,6 +116,11 @@ type place struct {
 const stories = 5
 
 func (c *checker) fault(kind FaultKind, k Key, format string, args ...any) {
+	c.faultAbout(kind, k, "", format, args...)
+}
+
+// faultAbout is a fault whose story is that of the time of a token.
+func (c *checker) faultAbout(kind FaultKind, k Key, token, format string, args ...any) {
 	f := Fault{Kind: kind, Text: fmt.Sprintf(format, args...)}
 	n := 0
 	for _, other := range c.report.Faults {
@@ -124,7 +129,11 @@ func (c *checker) fault(kind FaultKind, k Key, format string, args ...any) {
 		}
 	}
 	if n < stories && kind != Vanished {
-		f.Story = c.record.Story(k, 0, 0)
+		var from, to time.Duration
+		if w, ok := c.writes[token]; ok {
+			from, to = w.txn.Start, w.txn.Ack
+		}
+		f.Story = c.record.Story(k, from, to)
 	}
 	c.report.Faults = append(c.report.Faults, f)
 }
@@ -234,7 +243,7 @@ func (c *checker) log(name string, s *State) {
 			}
 		}
 		if e.Kind == "drift" {
-			c.fault(DriftLogged, k, "%s: conflict %d, %s", name, e.ID, k)
+			c.faultAbout(DriftLogged, k, e.Incoming.Token, "%s: conflict %d, %s: had %s, got %s", name, e.ID, k, orNothing(e.Local.Text), orNothing(e.Incoming.Text))
 		}
 		lost, _, ok := e.loser()
 		if !ok || e.Undone {
@@ -250,7 +259,7 @@ func (c *checker) log(name string, s *State) {
 		}
 		d := decision{e.Link, k.String(), e.LocalStamp, e.IncomingStamp, lost.Token}
 		if first, twice := decided[d]; twice && e.Kind != "unique-key" {
-			c.fault(LoggedTwice, k, "%s: conflicts %d and %d of %s, loser %s", name, first, e.ID, k, lost.Token)
+			c.faultAbout(LoggedTwice, k, lost.Token, "%s: conflicts %d and %d of %s, loser %s", name, first, e.ID, k, lost.Token)
 		}
 		decided[d] = e.ID
 	}
@@ -339,10 +348,10 @@ func (c *checker) account(t *Txn, row Row) bool {
 	case visible:
 		r.Visible++
 		if c.lost[row.Token] {
-			c.fault(LostVisible, row.Key, "%s of transaction %s", row, t.ID())
+			c.faultAbout(LostVisible, row.Key, row.Token, "%s of transaction %s", row, t.ID())
 		}
 		if over == somebody {
-			c.fault(OverVisible, row.Key, "%s of transaction %s", row, t.ID())
+			c.faultAbout(OverVisible, row.Key, row.Token, "%s of transaction %s", row, t.ID())
 		}
 	case over != nobody:
 		r.Overwritten++
