@@ -21,6 +21,7 @@ const (
 	WithoutLateCheck = 1 << iota
 	WithoutMonotone
 	WithoutExactSeen
+	WithoutSecondLook
 )
 
 // ObserverConfig says whose log is observed.
@@ -134,6 +135,7 @@ func (o *Observer) Applied(a *Applied) error {
 	o.seen.Add(a.Carried)
 	for _, key := range a.Parked {
 		o.recent.parking(key.Hash())
+		o.lookAgain(key)
 	}
 	for _, j := range a.Notes.Judged {
 		o.judged(j)

@@ -31,6 +31,24 @@ func (p *Placement) Relations(needs, gives func(key Key, row []change.Value) []C
 // application gives what they need.
 func (o *Observer) Relations(gives func(key Key, row []change.Value) []Claim) { o.recent.gives = gives }
 
+// Look takes in a row that is placed anew, whatever it claims: the Key of a task
+// that is a Revisit.
+func (p *Placement) Look(c Claimant) {
+	p.Add(c)
+	r := p.rows[c.Key]
+	r.related = true
+	p.put(r.claims)
+}
+
+// lookAgain makes a task of a row that was parked. Between the looking up of its
+// values and the commit the application may have written a row that was not there
+// to be locked: a parent, or an older claimant of another of its values.
+func (o *Observer) lookAgain(key Key) {
+	if o.recent != nil && o.cfg.Without&WithoutSecondLook == 0 && o.recent.parked.Has(key) {
+		o.tasks = append(o.tasks, &Task{Key: key, Revisit: true})
+	}
+}
+
 // Given says that rows of the table give values since they were looked at last.
 func (p *Placement) Given(values []Claim) { p.needed(values) }
 

@@ -38,6 +38,7 @@ type Options struct {
 	Group   int  // source transactions in one target transaction, at most
 	Restart bool // readers and appliers restart
 	Kills   bool // often, and also where a commit is done whose acknowledgement is lost
+	Gaps    bool // the application commits between the looking up of a placement and its statements
 	Cuts    bool // links that deliver nothing for long
 	Copy    bool // site 1 begins empty and is filled while both are written
 	Lazy    bool // the wait for the end of the log is cut short at random
@@ -65,6 +66,7 @@ const (
 	SumsAtEnd
 	Relations
 	Given
+	LookTwice
 )
 
 // without says which rules of the observer are left out.
@@ -73,6 +75,7 @@ func (o *Options) without() (w uint) {
 		{LateCheck, conflict.WithoutLateCheck},
 		{Monotone, conflict.WithoutMonotone},
 		{ExactSeen, conflict.WithoutExactSeen},
+		{LookTwice, conflict.WithoutSecondLook},
 	} {
 		if o.Without&x.here != 0 {
 			w |= x.there

@@ -149,3 +149,31 @@ func (w *world) rooted(in map[conflict.Key]placed) {
 		}
 	}
 }
+
+// gap lets the application commit where rows that were looked up are locked, but
+// not those that were not there. ok is false if it took a unique value first.
+func (s *site) gap(held []conflict.Key, moves []conflict.Move) (ok bool) {
+	if !s.w.Gaps || len(moves) == 0 || s.dice.IntN(3) > 0 {
+		return true
+	}
+	var mine []conflict.Key
+	for _, k := range held {
+		if s.locks[k] == nil {
+			s.locks[k] = &work{}
+			mine = append(mine, k)
+		}
+	}
+	s.local(s.dice)
+	for _, k := range mine {
+		delete(s.locks, k)
+	}
+	for _, m := range moves {
+		claims := s.w.claims(m.Key, m.Put)
+		for k, row := range s.rows {
+			if !slices.Contains(held, k) && meets(s.w.claims(k, row), claims) {
+				return false
+			}
+		}
+	}
+	return true
+}

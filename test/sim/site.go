@@ -33,6 +33,7 @@ type site struct {
 	inflight []*txn
 	fetched  int // of the peer's out
 	works    []*work
+	dice     *rand.Rand
 	cut      bool                    // nothing comes in from the peer
 	touched  map[conflict.Key]uint64 // the newest seq that came in and writes the key
 }
@@ -49,7 +50,7 @@ func (s *site) open(from conflict.Point) {
 		s.observer.Index().Spill("", 600)
 	}
 	s.observer.Unique(s.w.claims, s)
-	if s.w.Without&Given == 0 {
+	if s.w.Without&Given == 0 && s.w.related {
 		s.observer.Relations(s.w.gives)
 	}
 	s.at, _ = strconv.Atoi(string(from.Position))

@@ -98,12 +98,16 @@ func (s *site) clashes(writes []placed) bool {
 func (s *site) place(by *work, writes []placed, released, given []conflict.Claim, look ...conflict.Key) (moves []conflict.Move, ok bool) {
 	p := conflict.NewPlacement(s.w.claims)
 	p.Relations(s.w.needs, s.w.gives)
-	locked := func(k conflict.Key) bool { return s.locks[k] != nil && s.locks[k] != by }
+	var held []conflict.Key
+	locked := func(k conflict.Key) bool {
+		held = append(held, k)
+		return s.locks[k] != nil && s.locks[k] != by
+	}
 	for _, k := range look {
 		if locked(k) {
 			return nil, false
 		}
-		p.Add(s.claimant(k))
+		p.Look(s.claimant(k))
 	}
 	for _, x := range writes {
 		if locked(x.key) {
@@ -131,7 +135,8 @@ func (s *site) place(by *work, writes []placed, released, given []conflict.Claim
 			p.Add(s.claimant(k))
 		}
 	}
-	return p.Moves(), true
+	moves = p.Moves()
+	return moves, s.gap(held, moves)
 }
 
 // move does what a placement says, in the order of its statements.

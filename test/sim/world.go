@@ -69,6 +69,7 @@ func (w *world) say(format string, args ...any) {
 // start fills the tables and opens the rooms.
 func (w *world) start(dice *rand.Rand) {
 	for _, s := range w.sites {
+		s.dice = rand.New(rand.NewPCG(dice.Uint64(), 5))
 		s.clock = int64(dice.IntN(6))
 	}
 	for _, k := range w.keys {

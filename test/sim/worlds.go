@@ -30,7 +30,9 @@ func Worlds() []World {
 	kills, cut := Dense(), Unique(2)
 	kills.Kills, cut.Kills, cut.Cuts, cut.Ops = true, true, true, 40
 	killed := Unique(2)
-	killed.Kills = true
+	killed.Kills, killed.Gaps = true, true
+	gaps := Related(1)
+	gaps.Gaps = true
 	return []World{
 		{"copy into a live pair", 6, Dense()},
 		{"without a copy", 6, plain},
@@ -54,7 +56,7 @@ func Worlds() []World {
 		{"three unique keys", 4, Unique(3)},
 		{"tables of several kinds", 4, mixed},
 		{"a foreign key", 4, Related(0)},
-		{"a foreign key, a unique key on both tables", 4, Related(1)},
+		{"a foreign key, a unique key on both tables", 4, gaps},
 		{"foreign keys on a unique key and on the table itself", 4, Related(0, Reference{Table: "a", Unique: true}, Reference{Table: "b"})},
 		{"foreign keys in a circle, kills, a copy", 4, circle()},
 		{"foreign keys over three tables, by site, links cut", 4, three()},
@@ -65,7 +67,7 @@ func Worlds() []World {
 func circle() Options {
 	o := Related(1)
 	o.Tables[0].Refers = []Reference{{Table: "b"}}
-	o.Copy, o.Kills = true, true
+	o.Copy, o.Kills, o.Gaps = true, true, true
 	return o
 }
 
@@ -104,7 +106,8 @@ func Ablations() []Ablation {
 	chunks := Dense()
 	chunks.Tables, chunks.Values, chunks.Ops, chunks.Chunks, chunks.Group, chunks.Window = chunks.Tables[:1], 1, 10, 1, 3, 3
 	chunks.Restart = false
-	adding := sums()
+	adding, gaps := sums(), Related(1)
+	gaps.Gaps = true
 	few := Dense()
 	few.Values, few.Copy = 2, false
 	all := []Ablation{
@@ -126,6 +129,7 @@ func Ablations() []Ablation {
 		{Name: "delta: decided at the end of the log", Options: adding.but(SumsAtEnd)},
 		{Name: "foreign keys: children go and come with their parent", Options: Related(1).but(Relations)},
 		{Name: "foreign keys: a parent that the application inserts brings children back", Options: Related(1).but(Given)},
+		{Name: "a parked row is looked at again when its mark is read", Options: gaps.but(LookTwice)},
 		{Name: "the wait for the end of the log (spares sights only)", Options: plain.but(Barrier), Harmless: true},
 	}
 	return all
