@@ -227,9 +227,20 @@ func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error)
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given
 	}
-	p.rule, p.unique = a.rule(p), a.relations != nil && a.relations.Unique(p.name)
+	a.fit(p)
 	a.plans[source] = p
 	return p, nil
+}
+
+// fit tells a plan what holds for its target table.
+func (a *Applier) fit(p *plan) {
+	p.rule = a.rule(p)
+	if a.relations == nil {
+		return
+	}
+	if r := a.relations.tables[p.name]; r != nil {
+		p.unique, p.touches, p.rank = r.parks(), r.touches(), r.rank
+	}
 }
 
 // own finds how rows of a target table, named as in SQL, are written that come
@@ -255,7 +266,7 @@ func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = ""
 	}
-	p.rule, p.unique = a.rule(p), a.relations.Unique(p.name)
+	a.fit(p)
 	a.owns[name] = p
 	return p, nil
 }

@@ -25,7 +25,7 @@ type Site interface {
 func (a *Applier) Relate(ctx context.Context, r *Relations, rules func(table string) *conflict.Rule) (*Parked, error) {
 	var err error
 	a.relations, a.rules = r, rules
-	a.parked, err = newParked(ctx, a.store, r.Claims)
+	a.parked, err = newParked(ctx, a.store, r.waits)
 	return a.parked, err
 }
 

@@ -101,7 +101,6 @@ func (t *target) absent(ctx context.Context, p *plan, rows [][]change.Value) ([]
 	return out, nil
 }
 
-
 // fillPlaced writes rows of a chunk of which another row holds a unique value:
 // a copied row is the weakest of all, and waits aside.
 func (t *target) fillPlaced(ctx context.Context, own *plan, c *change.Chunk, rows [][]change.Value) (int, error) {
@@ -126,7 +125,7 @@ func (t *target) fillPlaced(ctx context.Context, own *plan, c *change.Chunk, row
 		})
 		written = len(out)
 		return out, nil
-	}, nil, false)
+	}, nil)
 	if err != nil {
 		return 0, err
 	}

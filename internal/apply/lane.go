@@ -36,6 +36,7 @@ type lane struct {
 	buffer  []byte // of the statements last sent
 	clash   bool   // the group in hand met a duplicate key
 	current *target
+	checks  bool // the session looks after foreign keys
 }
 
 func newLane(a *Applier, no int) *lane {
@@ -56,7 +57,7 @@ func (l *lane) open(ctx context.Context) error {
 		return err
 	}
 	l.session = session
-	if _, err := session.Exec(ctx, strict); err != nil {
+	if _, err := session.ExecAll(ctx, l.settings()); err != nil {
 		return fmt.Errorf("link %s: %w", l.cfg.Link, err)
 	}
 	return nil
@@ -107,7 +108,7 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
 			return err
 		}
-		if _, rerr := l.session.ExecAll(ctx, "ROLLBACK; "+strict); rerr != nil {
+		if _, rerr := l.session.ExecAll(ctx, "ROLLBACK; "+l.settings()); rerr != nil {
 			return errors.Join(err, rerr)
 		}
 		l.current.rolledBack()
@@ -117,11 +118,11 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 			return nil
 		}
 		again := class == tenant.Retry || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
-			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt)
+			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt) || class == tenant.Reference && l.site != nil
 		if !again {
 			return err
 		}
-		l.clash = l.clash || class == tenant.Duplicate && l.site != nil
+		l.clash = l.clash || (class == tenant.Duplicate || class == tenant.Reference) && l.site != nil
 		if class == tenant.Schema {
 			l.forgetPlans()
 		}
@@ -275,12 +276,18 @@ func (l *lane) fenced(row []driver.Value) error {
 	return checkpoint.CheckFence(row, l.state.Epoch)
 }
 
-// keysOf lists the nets of a plan that have to be written: those that do
-// anything.
-func keysOf(nets []*net, p *plan) []*net {
-	return slices.DeleteFunc(slices.Clone(nets), func(n *net) bool {
-		return n.plan != p || n.current == nil && n.final == nil
-	})
+// related reports whether foreign keys are kept. They are not while rows come
+// by a copy, children perhaps before their parents.
+func (a *Applier) related() bool {
+	return a.site != nil && a.relations.foreign && !a.window.copying()
+}
+
+// settings brings the lane's session to what it was at first.
+func (l *lane) settings() string {
+	if l.checks = l.related(); l.checks {
+		return strict + "; " + checked
+	}
+	return strict + "; " + unchecked
 }
 
 // looked lists the nets of a plan that have to be locked. A row that comes and

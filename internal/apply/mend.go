@@ -94,7 +94,7 @@ func (m *mender) mend(ctx context.Context, task *conflict.Task) error {
 		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
 			return err
 		}
-		if _, rerr := m.session.ExecAll(ctx, "ROLLBACK; "+strict); rerr != nil {
+		if _, rerr := m.session.ExecAll(ctx, "ROLLBACK; "+m.settings()); rerr != nil {
 			return errors.Join(err, rerr)
 		}
 		t.rolledBack()
@@ -131,7 +131,7 @@ func (t *target) mend(ctx context.Context, task *conflict.Task) error {
 			return nil, nil
 		}
 		return []writing{{task.Key, plan.After, task.Local.Order()}}, nil
-	}, task.Released, task.Revisit)
+	}, task)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,11 @@ import (
 // value up, then what comes or stays, then the parked rows. The server's own
 // constraint holds after each.
 func (p *placer) moves(s *script, moves []conflict.Move) {
-	for i := range moves {
+	if p.related() {
+		s.statement(nil, unchecked)
+		defer s.statement(nil, checked)
+	}
+	for i := range slices.Backward(moves) {
 		if m := &moves[i]; m.Delete {
 			h := p.held[m.Key]
 			s.remove(h.plan, &net{plan: h.plan, current: h.table})
@@ -37,9 +41,9 @@ func (p *placer) moves(s *script, moves []conflict.Move) {
 		switch {
 		case m.Park != nil:
 			by := p.blocker(m, moves)
-			r := checkpoint.ParkedRow{Key: m.Key, Parked: *m.Park, Reason: string(conflict.UniqueKey)}
+			r := checkpoint.ParkedRow{Key: m.Key, Parked: *m.Park, Reason: string(conflict.ForeignKey)}
 			if by != nil {
-				r.Blocked = h.plan.plainKey(by)
+				r.Reason, r.Blocked = string(conflict.UniqueKey), h.plan.plainKey(by)
 			}
 			p.parks = append(p.parks, parkedVersion{m.Key, p.parked.add(m.Key, m.Park.Row)})
 			s.statement(nil, string(p.store.AppendPark(nil, &r)))
@@ -86,12 +90,15 @@ func (p *placer) blocker(m *conflict.Move, moves []conflict.Move) []change.Value
 	return nil
 }
 
-// logPark notes in the conflict log that a row has lost a unique value. The
-// loser stands whole; the other image is the row that has the value.
+// logPark notes in the conflict log that a row has lost a unique value, or its
+// parent. The loser stands whole; the other image is the row that has the value.
 func (p *placer) logPark(m *conflict.Move, by []change.Value) {
 	h := p.held[m.Key]
 	c := checkpoint.Conflict{
 		Table: h.plan.target.String(), Kind: string(conflict.UniqueKey), Policy: string(h.plan.rule.Policy), Key: h.plan.plainKey(m.Park.Row),
+	}
+	if by == nil {
+		c.Kind = string(conflict.ForeignKey)
 	}
 	loser, winner := change.AppendJSON(nil, h.plan.target.Columns, m.Park.Row), change.AppendJSON(nil, h.plan.target.Columns, by)
 	if p.writes[m.Key] {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"duplex/internal/change"
@@ -49,12 +50,16 @@ func (p *Parked) Has(key conflict.Key) bool {
 	return len(p.rows[key]) > 0
 }
 
-// Claims reports whether a parked row may wait for the value.
+// Claims reports whether a parked row may wait for the value: a unique one, or
+// one that a parent gives.
 func (p *Parked) Claims(v conflict.Claim) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.claims[v]) > 0
 }
+
+// any reports whether a parked row may wait for one of the values.
+func (p *Parked) any(values []conflict.Claim) bool { return slices.ContainsFunc(values, p.Claims) }
 
 // Len is the number of rows.
 func (p *Parked) Len() int {

@@ -14,11 +14,12 @@ import (
 // belong into their table, and moves them there or aside.
 type placer struct {
 	*target
-	held   map[conflict.Key]*held
-	looked map[conflict.Claim][]conflict.Key // whose claimants are held
-	source map[conflict.Claim]claimSource
-	since  uint64                // version of the parked rows when the first lock was held
-	writes map[conflict.Key]bool // of the last plan
+	held    map[conflict.Key]*held
+	looked  map[conflict.Claim][]conflict.Key // whose claimants, or givers, are held
+	needers map[conflict.Claim][]conflict.Key // the same of who needs them
+	source  map[conflict.Claim]claimSource
+	since   uint64                // version of the parked rows when the first lock was held
+	writes  map[conflict.Key]bool // of the last plan
 }
 
 // held is a row under its lock.
@@ -29,16 +30,17 @@ type held struct {
 	stale  bool
 }
 
-// claimSource is a row that holds a value: by it the value is looked up.
+// claimSource says how rows of a value are looked up: its columns in the table
+// that has the key.
 type claimSource struct {
 	relation *relation
 	index    *index
-	row      []change.Value
+	values   []change.Value
 }
 
 func (t *target) newPlacer() *placer {
 	return &placer{
-		target: t, held: map[conflict.Key]*held{}, looked: map[conflict.Claim][]conflict.Key{},
+		target: t, held: map[conflict.Key]*held{}, looked: map[conflict.Claim][]conflict.Key{}, needers: map[conflict.Claim][]conflict.Key{},
 		source: map[conflict.Claim]claimSource{}, writes: map[conflict.Key]bool{},
 	}
 }
@@ -52,8 +54,8 @@ type writing struct {
 
 // place locks keys and whatever stands in their way, and gives what is to be
 // moved. decide says what is written, each time the reader has reached the end
-// of the log; look are keys that are placed anew without being written.
-func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() ([]writing, error), released []conflict.Claim, look bool) ([]conflict.Move, error) {
+// of the log; task, unless nil, says what is placed anew without being written.
+func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() ([]writing, error), task *conflict.Task) ([]conflict.Move, error) {
 	if err := p.hold(ctx, keys); err != nil {
 		return nil, err
 	}
@@ -65,49 +67,59 @@ func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() (
 		if err != nil {
 			return nil, err
 		}
-		if !look {
-			keys = nil
-		}
-		moves, want := p.plan(writes, keys, released)
-		if len(want) == 0 {
+		moves, want, needed := p.plan(writes, task)
+		if len(want)+len(needed) == 0 {
 			return moves, nil
 		}
-		if err := p.find(ctx, want); err != nil {
+		if err := p.find(ctx, want, needed); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// plan places what is held. want are values whose claimants are not held yet.
-func (p *placer) plan(writes []writing, look []conflict.Key, released []conflict.Claim) (moves []conflict.Move, want []conflict.Claim) {
+// plan places what is held. want are values whose claimants and givers are not
+// held yet, needed those of which that is true of who needs them.
+func (p *placer) plan(writes []writing, task *conflict.Task) (moves []conflict.Move, want, needed []conflict.Claim) {
 	p.site.Observe(func(o *conflict.Observer) {
 		pl := conflict.NewPlacement(p.claims)
-		for _, k := range look {
-			pl.Add(p.claimant(o, k))
+		if p.related() {
+			pl.Relations(p.needs, p.gives)
 		}
 		clear(p.writes)
+		if task != nil && task.Revisit {
+			pl.Add(p.claimant(o, task.Key))
+			pl.Release(task.Released)
+			pl.Given(task.Given)
+		}
 		for _, w := range writes {
 			p.writes[w.key] = true
 			pl.Write(p.claimant(o, w.key), w.after, w.order)
 		}
-		pl.Release(released)
-		for next := pl.Next(); len(next) > 0; next = pl.Next() {
-			for _, c := range next {
-				keys, ok := p.looked[c]
+		known := func(values []conflict.Claim, looked map[conflict.Claim][]conflict.Key, missing *[]conflict.Claim) {
+			for _, c := range values {
+				keys, ok := looked[c]
 				if !ok {
-					want = append(want, c)
+					*missing = append(*missing, c)
 				}
 				for _, k := range keys {
 					pl.Add(p.claimant(o, k))
 				}
 			}
-			if len(want) > 0 {
+		}
+		for {
+			next, who := pl.Next(), pl.Needers()
+			if len(next)+len(who) == 0 {
+				moves = pl.Moves()
+				return
+			}
+			known(next, p.looked, &want)
+			known(who, p.needers, &needed)
+			if len(want)+len(needed) > 0 {
 				return
 			}
 		}
-		moves = pl.Moves()
 	})
-	return moves, want
+	return moves, want, needed
 }
 
 // claimant is a held row with what the reader knows of it.
@@ -128,17 +140,53 @@ func (p *placer) claimant(o *conflict.Observer, key conflict.Key) conflict.Claim
 
 // claims gives what a row claims, and remembers how to look it up.
 func (p *placer) claims(key conflict.Key, row []change.Value) []conflict.Claim {
+	return p.remember(key, row, func(t *relation, fn func(own, at *index, in *relation)) {
+		for i := range t.uniques {
+			fn(&t.uniques[i], &t.uniques[i], t)
+		}
+	})
+}
+
+// needs gives the values of parents that a row refers to.
+func (p *placer) needs(key conflict.Key, row []change.Value) []conflict.Claim {
+	return p.remember(key, row, func(t *relation, fn func(own, at *index, in *relation)) {
+		for i := range t.needs {
+			fn(&t.needs[i].columns, &t.needs[i].refers, t.needs[i].parent)
+		}
+	})
+}
+
+// gives gives the values by which others refer to a row.
+func (p *placer) gives(key conflict.Key, row []change.Value) []conflict.Claim {
+	return p.remember(key, row, func(t *relation, fn func(own, at *index, in *relation)) {
+		for i := range t.gives {
+			fn(&t.gives[i], &t.gives[i], t)
+		}
+	})
+}
+
+// remember gives the values of a row in indexes of its own, each with the place
+// where the key is.
+func (p *placer) remember(key conflict.Key, row []change.Value, each func(t *relation, fn func(own, at *index, in *relation))) []conflict.Claim {
 	t := p.relations.tables[key.Table]
 	if t == nil || row == nil {
 		return nil
 	}
 	var out []conflict.Claim
-	for i := range t.uniques {
-		if c, ok := t.claim(&t.uniques[i], row); ok {
-			p.source[c] = claimSource{t, &t.uniques[i], row}
-			out = append(out, c)
+	each(t, func(own, at *index, in *relation) {
+		c, ok := t.claim(own, row)
+		if !ok {
+			return
 		}
-	}
+		out = append(out, c)
+		if _, known := p.source[c]; !known {
+			values := make([]change.Value, len(own.cols))
+			for i, col := range own.cols {
+				values[i] = row[col]
+			}
+			p.source[c] = claimSource{in, at, values}
+		}
+	})
 	return out
 }
 
@@ -213,44 +261,78 @@ func (p *placer) holdSome(ctx context.Context, own *plan, keys []conflict.Key) e
 	})
 }
 
-// find holds the claimants of values: parked ones, and who has them in the
-// table.
-func (p *placer) find(ctx context.Context, want []conflict.Claim) error {
+// find holds the claimants, or givers, of values, and who needs values: parked
+// rows first, then those in the table.
+func (p *placer) find(ctx context.Context, want, needed []conflict.Claim) error {
 	for _, c := range want {
-		keys := p.parked.claimants(c)
-		if err := p.hold(ctx, keys); err != nil {
-			return err
-		}
-		for _, k := range keys {
-			if h := p.held[k]; h.parked != nil {
-				p.claims(k, h.parked.Row)
-			}
-		}
-		holders, err := p.holders(ctx, c)
+		keys, err := p.holdParked(ctx, p.parked.claimants(c))
 		if err != nil {
 			return err
 		}
-		if err := p.hold(ctx, holders); err != nil {
+		givers, err := p.holdParked(ctx, p.parked.claimants(givenBy(c)))
+		if err != nil {
+			return err
+		}
+		s, ok := p.source[c]
+		if !ok { // no row known here has it: it is of no interest to anybody
+			p.looked[c] = append(keys, givers...)
+			continue
+		}
+		if s.index.read {
+			keys = givers
+		}
+		holders, err := p.holders(ctx, s.relation, s.index, s.values)
+		if err != nil {
 			return err
 		}
 		p.looked[c] = append(keys, holders...)
 	}
+	for _, c := range needed {
+		keys, err := p.holdParked(ctx, p.parked.claimants(c))
+		if err != nil {
+			return err
+		}
+		if s, ok := p.source[c]; ok {
+			for i := range s.relation.children {
+				f := &s.relation.children[i]
+				if f.refers.tag != s.index.tag {
+					continue
+				}
+				children, err := p.holders(ctx, f.child, &f.columns, s.values)
+				if err != nil {
+					return err
+				}
+				keys = append(keys, children...)
+			}
+		}
+		p.needers[c] = keys
+	}
 	return nil
 }
 
-// holders gives who has a value in the table. A value that no row known here
-// claims is of no interest to anybody.
-func (p *placer) holders(ctx context.Context, c conflict.Claim) ([]conflict.Key, error) {
-	s, ok := p.source[c]
-	if !ok {
-		return nil, nil
+// holdParked holds rows that may be parked, and learns what they wait for.
+func (p *placer) holdParked(ctx context.Context, keys []conflict.Key) ([]conflict.Key, error) {
+	if err := p.hold(ctx, keys); err != nil {
+		return nil, err
 	}
-	own, err := p.own(ctx, string(s.relation.table.AppendName(nil)))
+	for _, k := range keys {
+		if h := p.held[k]; h.parked != nil {
+			p.claims(k, h.parked.Row)
+			p.needs(k, h.parked.Row)
+			p.gives(k, h.parked.Row)
+		}
+	}
+	return keys, nil
+}
+
+// holders holds the rows in the table of t that have values in x.
+func (p *placer) holders(ctx context.Context, t *relation, x *index, values []change.Value) ([]conflict.Key, error) {
+	own, err := p.own(ctx, string(t.table.AppendName(nil)))
 	if err != nil {
 		return nil, err
 	}
 	text := append(append([]byte("SELECT "), own.selected...), " FROM "...)
-	text = s.relation.appendHolder(append(append(text, own.name...), " WHERE "...), s.index, s.row)
+	text = t.appendHolder(append(append(text, own.name...), " WHERE "...), x, values)
 	var out []conflict.Key
 	err = p.session.Each(ctx, string(append(text, " FOR UPDATE"...)), func(_ int, row []driver.Value) error {
 		image, err := own.parse(row)
@@ -260,9 +342,9 @@ func (p *placer) holders(ctx context.Context, c conflict.Claim) ([]conflict.Key,
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("who holds a unique value of %s: %w", own.target, err)
+		return nil, fmt.Errorf("look up rows of %s by a key: %w", own.target, err)
 	}
-	return out, nil
+	return out, p.hold(ctx, out)
 }
 
 // parse reads a row of a SELECT of p.selected into memory of its own.

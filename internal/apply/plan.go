@@ -32,6 +32,8 @@ type plan struct {
 	onDup    string  // ON DUPLICATE KEY UPDATE …
 	rule     *conflict.Rule
 	unique   bool // rows may be parked
+	touches  bool // a row written may concern parked ones
+	rank     int  // above that of every table that this one refers to
 }
 
 // An index is a set of columns whose values order transactions: a unique key,

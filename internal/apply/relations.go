@@ -2,6 +2,7 @@ package apply
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,24 +11,87 @@ import (
 	"duplex/internal/schema"
 )
 
-// Relations knows which rows of a site's tables stand in each other's way: the
-// unique keys besides the identity.
-type Relations struct{ tables map[string]*relation }
+// Relations knows which rows of a site's tables stand in each other's way: by
+// unique keys besides the identity, and by foreign keys.
+type Relations struct {
+	tables  map[string]*relation
+	foreign bool
+}
 
 // A relation is one table's.
 type relation struct {
-	table   *change.Table
-	uniques []index
+	table    *change.Table
+	uniques  []index     // a row claims its value in each
+	needs    []reference // a row needs its value in each
+	needed   []index     // the columns of needs
+	gives    []index     // by its value in each other rows refer to it
+	children []reference // of other tables, and of this one, that refer to it
+	rank     int         // above that of every table that it refers to, as far as there is an order
 }
 
-// NewRelations reads the keys of a site's tables.
+// A reference is one foreign key: columns of the child, and those of the parent
+// that they refer to, in one order.
+type reference struct {
+	child, parent *relation
+	columns       index // of the child, with the tag of what they refer to
+	refers        index // of the parent
+}
+
+// NewRelations reads the keys of a site's tables. A foreign key to a table that
+// is none of them is the business of whoever writes that one.
 func NewRelations(tables []*schema.Table) *Relations {
 	r := &Relations{tables: map[string]*relation{}}
 	for _, t := range tables {
 		c := t.Change()
 		r.tables[string(c.AppendName(nil))] = &relation{table: c, uniques: uniquesOf(t)}
 	}
+	for _, t := range tables {
+		for i := range t.ForeignKeys {
+			r.relate(t, &t.ForeignKeys[i])
+		}
+	}
+	for range r.tables { // the longest way has no more steps
+		for _, t := range r.tables {
+			for i := range t.needs {
+				t.rank = min(max(t.rank, t.needs[i].parent.rank+1), len(r.tables))
+			}
+		}
+	}
 	return r
+}
+
+// relate takes in a foreign key of t.
+func (r *Relations) relate(t *schema.Table, f *schema.ForeignKey) {
+	nameOf := func(database, table string) string {
+		return string((&change.Table{Database: database, Name: table}).AppendName(nil))
+	}
+	child, parent := r.tables[nameOf(t.Database, t.Name)], r.tables[nameOf(f.RefDatabase, f.RefTable)]
+	if parent == nil {
+		return
+	}
+	places := func(table *change.Table, names []string) []int {
+		out := make([]int, len(names))
+		for i, n := range names {
+			out[i] = slices.IndexFunc(table.Columns, func(c change.Column) bool { return strings.EqualFold(c.Name, n) })
+		}
+		return out
+	}
+	whole := make([]int, len(f.Columns))
+	x := reference{
+		child: child, parent: parent,
+		columns: newIndex(f.RefDatabase, f.RefTable, f.RefColumns, places(child.table, f.Columns), whole),
+		refers:  newIndex(f.RefDatabase, f.RefTable, f.RefColumns, places(parent.table, f.RefColumns), whole),
+	}
+	x.columns.read, x.refers.read = true, true
+	if slices.Contains(x.columns.cols, -1) || slices.Contains(x.refers.cols, -1) {
+		return
+	}
+	r.foreign = true
+	child.needs, child.needed = append(child.needs, x), append(child.needed, x.columns)
+	parent.children = append(parent.children, x)
+	if !slices.ContainsFunc(parent.gives, func(g index) bool { return g.tag == x.refers.tag }) {
+		parent.gives = append(parent.gives, x.refers)
+	}
 }
 
 // uniquesOf gives the keys by which a row may be kept out of its table: every
@@ -74,28 +138,63 @@ func uniqueIndex(t *schema.Table, k *schema.Key) (x index, ok bool) {
 // Any reports whether rows of any table may be parked.
 func (r *Relations) Any() bool {
 	for _, t := range r.tables {
-		if len(t.uniques) > 0 {
+		if t.parks() {
 			return true
 		}
 	}
 	return false
 }
 
+// Foreign reports whether rows refer to each other.
+func (r *Relations) Foreign() bool { return r.foreign }
+
 // Unique reports whether rows of the table may be parked.
 func (r *Relations) Unique(table string) bool {
 	t := r.tables[table]
-	return t != nil && len(t.uniques) > 0
+	return t != nil && t.parks()
 }
+
+func (t *relation) parks() bool { return len(t.uniques)+len(t.needs) > 0 }
+
+// touches reports whether writing the table may concern parked rows.
+func (t *relation) touches() bool { return t.parks() || len(t.gives) > 0 }
 
 // Claims gives the unique values that a row holds.
 func (r *Relations) Claims(key conflict.Key, row []change.Value) []conflict.Claim {
+	return r.values(key, row, func(t *relation) []index { return t.uniques })
+}
+
+// Gives gives the values by which other rows may refer to a row.
+func (r *Relations) Gives(key conflict.Key, row []change.Value) []conflict.Claim {
+	return r.values(key, row, func(t *relation) []index { return t.gives })
+}
+
+// Needs gives the values of parents that a row refers to.
+func (r *Relations) Needs(key conflict.Key, row []change.Value) []conflict.Claim {
+	return r.values(key, row, func(t *relation) []index { return t.needed })
+}
+
+// waits is by what a parked row is found: what it may wait for, and what may
+// wait for it.
+func (r *Relations) waits(key conflict.Key, row []change.Value) []conflict.Claim {
+	out := append(r.Claims(key, row), r.Needs(key, row)...)
+	for _, v := range r.Gives(key, row) {
+		out = append(out, givenBy(v))
+	}
+	return out
+}
+
+// givenBy is v as the parked rows that give it are found.
+func givenBy(v conflict.Claim) conflict.Claim { return "<" + v }
+
+func (r *Relations) values(key conflict.Key, row []change.Value, of func(*relation) []index) []conflict.Claim {
 	t := r.tables[key.Table]
 	if t == nil || row == nil {
 		return nil
 	}
 	var out []conflict.Claim
-	for i := range t.uniques {
-		if c, ok := t.claim(&t.uniques[i], row); ok {
+	for _, x := range of(t) {
+		if c, ok := t.claim(&x, row); ok {
 			out = append(out, c)
 		}
 	}
@@ -106,6 +205,9 @@ func (r *Relations) Claims(key conflict.Key, row []change.Value) []conflict.Clai
 func (t *relation) claim(x *index, row []change.Value) (_ conflict.Claim, ok bool) {
 	var buf [96]byte
 	b := binary.LittleEndian.AppendUint64(buf[:0], x.tag)
+	if x.read { // what is referred to is no unique value that is disputed
+		b = append(b, '>')
+	}
 	for j, c := range x.cols {
 		if c >= len(row) || row[c].IsNull() {
 			return "", false
@@ -121,22 +223,23 @@ func (t *relation) claim(x *index, row []change.Value) (_ conflict.Claim, ok boo
 	return conflict.Claim(b), true
 }
 
-// appendHolder appends the condition that finds who holds what row holds in x.
-func (t *relation) appendHolder(dst []byte, x *index, row []change.Value) []byte {
+// appendHolder appends the condition that finds the rows of t whose value in x
+// is values, in the order of x.
+func (t *relation) appendHolder(dst []byte, x *index, values []change.Value) []byte {
 	for j, i := range x.cols {
 		if j > 0 {
 			dst = append(dst, " AND "...)
 		}
 		c := &t.table.Columns[i]
+		v := values[j]
 		if n := x.prefix[j]; n > 0 {
-			v, _ := cut(c, row[i], n)
+			v, _ = cut(c, v, n)
 			dst = change.AppendIdent(append(dst, "LEFT("...), c.Name)
-			dst = strconv.AppendInt(append(dst, ", "...), int64(n), 10)
-			dst = c.AppendKeyLiteral(append(dst, ") = "...), v)
-			continue
+			dst = append(strconv.AppendInt(append(dst, ", "...), int64(n), 10), ") = "...)
+		} else {
+			dst = append(change.AppendIdent(dst, c.Name), '=')
 		}
-		dst = append(change.AppendIdent(dst, c.Name), '=')
-		dst = c.AppendKeyLiteral(dst, row[i])
+		dst = c.AppendKeyLiteral(dst, v)
 	}
 	return dst
 }

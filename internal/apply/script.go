@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"duplex/internal/change"
 )
@@ -101,23 +102,29 @@ func (s *script) send() error {
 	return err
 }
 
-// rows adds what has to be written of one table: first what leaves or gives a
-// unique value up, then what stays, then what comes. So no unique key is held
-// twice at any moment.
-func (s *script) rows(p *plan, nets []*net) {
-	for _, n := range nets {
-		if n.current != nil && (n.final == nil || s.rewritten(n)) {
-			s.remove(p, n)
+// rows adds what has to be written: first what leaves or gives a unique value
+// up, then what stays, then what comes. So no unique key is held twice at any
+// moment, and a parent is there before its children and gone after them.
+func (s *script) rows(b *batch) {
+	plans := slices.Clone(b.plans)
+	slices.SortStableFunc(plans, func(x, y *plan) int { return x.rank - y.rank })
+	for _, p := range slices.Backward(plans) {
+		for _, n := range b.nets {
+			if n.plan == p && n.current != nil && (n.final == nil || s.rewritten(n)) {
+				s.remove(p, n)
+			}
 		}
 	}
-	for _, n := range nets {
-		if n.current != nil && n.final != nil && !s.rewritten(n) && !p.identical(n.current, n.final) {
-			s.update(p, n)
+	for _, p := range plans {
+		for _, n := range b.nets {
+			if n.plan == p && n.current != nil && n.final != nil && !s.rewritten(n) && !p.identical(n.current, n.final) {
+				s.update(p, n)
+			}
 		}
-	}
-	for _, n := range nets {
-		if n.final != nil && (n.current == nil || s.rewritten(n)) {
-			s.insert(p, n.final, n)
+		for _, n := range b.nets {
+			if n.plan == p && n.final != nil && (n.current == nil || s.rewritten(n)) {
+				s.insert(p, n.final, n)
+			}
 		}
 	}
 }
@@ -159,6 +166,13 @@ func (s *script) insert(p *plan, image []change.Value, n *net) {
 const (
 	strict  = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
 	lenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+)
+
+// checked and unchecked say whether the server looks after foreign keys: it does
+// where rows are written as they come, and does not where we have.
+const (
+	checked   = "SET foreign_key_checks = 1"
+	unchecked = "SET foreign_key_checks = 0"
 )
 
 // written gives head and end of the statement that writes an image: lenient if

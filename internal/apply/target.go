@@ -33,7 +33,11 @@ type target struct {
 }
 
 func (t *target) begin(r checkpoint.Record) {
-	t.head = t.store.AppendFence([]byte("BEGIN; "), t.no)
+	head := "BEGIN; "
+	if t.checks != t.related() {
+		head = t.settings() + "; BEGIN; "
+	}
+	t.head = t.store.AppendFence([]byte(head), t.no)
 	t.record = r
 }
 
@@ -55,9 +59,7 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 	t.note(b, len(t.carried) > 1)
 	s := t.newScript(ctx)
 	t.mark(s, last)
-	for _, p := range b.plans {
-		s.rows(p, keysOf(b.nets, p))
-	}
+	s.rows(b)
 	return t.finish(s, last)
 }
 
@@ -74,7 +76,7 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 			return nil, err
 		}
 		return t.writings(b), nil
-	}, nil, false)
+	}, nil)
 	if err != nil {
 		return err
 	}
@@ -150,14 +152,12 @@ func (t *target) wanted(b *batch) bool {
 		return false
 	}
 	for _, n := range b.nets {
-		if !n.plan.unique || !n.out.Wrote {
+		if !n.plan.touches || !n.out.Wrote {
 			continue
 		}
 		for _, image := range [][]change.Value{n.current, n.final} {
-			for _, c := range t.relations.Claims(n.row(), image) {
-				if t.parked.Claims(c) {
-					return true
-				}
+			if t.parked.any(t.relations.Claims(n.row(), image)) || t.parked.any(t.relations.Gives(n.row(), image)) {
+				return true
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type Conflicts struct {
 
 	// Of tables with unique keys besides their identity; nil where there are none.
 	Claims func(key conflict.Key, row []change.Value) []conflict.Claim // what a row claims; of any other table nothing
+	Gives  func(key conflict.Key, row []change.Value) []conflict.Claim // by which values others refer to a row; nil: there are no foreign keys
 	Parked conflict.ParkedView
 	Unique func(table string) bool // whether rows of the table may be parked
 }
@@ -45,6 +46,9 @@ func newObserver(c *Conflicts, from conflict.Point, dir string) *conflict.Observ
 	if c.Claims != nil {
 		o.Unique(c.Claims, c.Parked)
 		o.UniqueTables(c.Unique)
+		if c.Gives != nil {
+			o.Relations(c.Gives)
+		}
 	}
 	return o
 }

@@ -28,8 +28,9 @@ const (
 	UpdateDelete Kind = "update-delete" // written here, deleted there
 	DeleteUpdate Kind = "delete-update" // deleted here, written there
 	UniqueKey    Kind = "unique-key"
-	Drift        Kind = "drift" // the row is not what either log says
-	Late         Kind = "late"  // found when the log was read, after the row was written
+	ForeignKey   Kind = "foreign-key" // its parent is not there
+	Drift        Kind = "drift"       // the row is not what either log says
+	Late         Kind = "late"        // found when the log was read, after the row was written
 )
 
 // A Side is one of the two that met.

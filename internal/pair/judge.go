@@ -176,6 +176,9 @@ func (a *attempt) conflicts(r *route) *binlog.Conflicts {
 	c := &binlog.Conflicts{Rank: p.Rank(r.link.From), Peer: p.Rank(r.link.To), Rules: in.rules, Memory: p.Limits.Memory / readerBudget}
 	if in.relations.Any() {
 		c.Claims, c.Parked, c.Unique = in.relations.Claims, in.parked, in.relations.Unique
+		if in.relations.Foreign() {
+			c.Gives = in.relations.Gives
+		}
 	}
 	return c
 }

@@ -20,6 +20,7 @@ const (
 	Retry     Class = "retry"     // roll back and try the transaction again on the same connection
 	Reconnect Class = "reconnect" // the connection is gone or useless; what was committing may have happened
 	Duplicate Class = "duplicate" // a unique key holds the value already
+	Reference Class = "reference" // a foreign key does not hold
 	Schema    Class = "schema"    // a table or column is not what we know: read the catalogue again
 	Fatal     Class = "fatal"     // trying again gives the same
 )
@@ -69,6 +70,8 @@ func classifyCode(code uint16) Class {
 		return Reconnect
 	case 1062, 1586:
 		return Duplicate
+	case 1216, 1217, 1451, 1452:
+		return Reference
 	case 1412, 1146, 1054, 1136, 1051:
 		return Schema
 	}
