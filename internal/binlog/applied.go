@@ -79,6 +79,21 @@ func (a *applied) mark(version int64, carried, notes []byte) error {
 	return nil
 }
 
+// wrote takes in rows of which only the keys count, those of one event.
+func (a *applied) wrote(table string, hashes ...uint64) {
+	n := len(a.Keys)
+	if n == 0 || a.Keys[n-1].Table != table {
+		a.Keys = append(a.Keys, conflict.AppliedKeys{Table: table})
+		n++
+	}
+	k := &a.Keys[n-1]
+	for _, h := range hashes {
+		if n := len(k.Hashes); n == 0 || k.Hashes[n-1] != h { // an update has two images
+			k.Hashes = append(k.Hashes, h)
+		}
+	}
+}
+
 // whole is what the group says at its end.
 func (a *applied) whole() *conflict.Applied {
 	for _, k := range a.kept {
@@ -127,6 +142,39 @@ func (r *Reader) keepRow(row *change.Row) error {
 	return nil
 }
 
+// passOver takes in the rows of an event of a project's table in an applied group
+// unless the observer has to know one of them with its images.
+func (r *Reader) passOver(t *logTable, e *event, op change.Op, im *images) bool {
+	if len(t.table.Key) == 0 {
+		return true
+	}
+	if t.scanned != t.definition {
+		t.layout, t.scanned = layoutOf(t, r.nameOf(t.table)), t.definition
+	}
+	hashes, ok := r.keys.rows(t.layout, e, op, im)
+	if !ok || r.concerned(hashes) {
+		return false
+	}
+	if name := r.nameOf(t.table); r.cfg.Conflicts.mayPark(name) {
+		r.group.applied.wrote(name, hashes...)
+	}
+	return true
+}
+
+// concerned reports whether the observer has to know a row with one of the hashes
+// with its images.
+func (r *Reader) concerned(hashes []uint64) bool {
+	doubt := r.group.applied.doubt
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range hashes {
+		if r.observer.Concerned(h) || doubt[h] {
+			return true
+		}
+	}
+	return false
+}
+
 // keepRows takes in the rows of an event of a project's table in an applied
 // group. Of most only the identity is decoded.
 func (r *Reader) keepRows(t *logTable, op change.Op, e *replication.RowsEvent) error {
@@ -165,13 +213,10 @@ func before(op change.Op, i int) bool {
 // keepKey gives where the images of a row go; nil if only the key counts, as of
 // a row that may be parked, or not even that.
 func (r *Reader) keepKey(key conflict.Key, unique bool) *kept {
-	a, hash := r.group.applied, key.Hash()
-	r.mu.Lock()
-	concerned := r.observer.Concerned(hash)
-	r.mu.Unlock()
-	if !concerned && !a.doubt[hash] {
-		if n := len(a.Rows); unique && (n == 0 || a.Rows[n-1].Key != key) { // an update has two images
-			a.Rows = append(a.Rows, conflict.AppliedRow{Key: key})
+	a, hash := r.group.applied, [...]uint64{key.Hash()}
+	if !r.concerned(hash[:]) {
+		if unique {
+			a.wrote(key.Table, hash[:]...)
 		}
 		return nil
 	}

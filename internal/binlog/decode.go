@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -92,47 +91,6 @@ func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change
 		}
 		if err := add(row); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// checkImages refuses a rows event whose images leave columns out. It must go
-// before the parser, which does not end on images without any column.
-// https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Rows__event.html
-func (t *logTable) checkImages(e *event, op change.Op) (err error) {
-	defer func() {
-		if recover() != nil { // a length beyond the end
-			err = fmt.Errorf("%s is malformed", e.kind)
-		}
-	}()
-	b := e.body[8:] // table, flags
-	switch e.kind {
-	case replication.WRITE_ROWS_EVENTv2, replication.UPDATE_ROWS_EVENTv2, replication.DELETE_ROWS_EVENTv2,
-		replication.PARTIAL_UPDATE_ROWS_EVENT:
-		b = b[max(2, binary.LittleEndian.Uint16(b)):] // extra data, with its length
-	}
-	columns, _, n := gomysql.LengthEncodedInt(b)
-	if columns != uint64(len(t.types)) {
-		return fmt.Errorf("%s: rows of %d columns after a table map of %d", t, columns, len(t.types))
-	}
-	b = b[n:]
-	size := (len(t.types) + 7) / 8
-	bitmaps := [][]byte{b[:size]}
-	if op == change.Update {
-		bitmaps = append(bitmaps, b[size:2*size])
-	}
-	for _, bitmap := range bitmaps {
-		present := 0
-		for i := range t.types {
-			if bitmap[i/8]&(1<<(i%8)) != 0 {
-				present++
-			} else if t.definition == nil || !t.table.Columns[i].Generated {
-				present = -len(t.types)
-			}
-		}
-		if present <= 0 {
-			return fmt.Errorf("%s: the log has rows without all their columns: a session wrote with binlog_row_image other than FULL", t)
 		}
 	}
 	return nil

@@ -74,6 +74,7 @@ type Reader struct {
 	names       map[*change.Table]string // as keys have them
 	prepared    map[string]bool          // XA transactions without rows of ours, in their first phase
 	warned      bool                     // of unmarked transactions
+	keys        keyScan
 
 	// Written by the goroutine that calls Next, under mu.
 	mu       sync.Mutex

@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,23 +52,31 @@ func (r *Reader) tableMap(e *event) error {
 	if err != nil {
 		return err
 	}
-	t, err := parseTableMap(e.body)
+	if old := r.tables[id]; old != nil && bytes.Equal(old.body, e.body) {
+		return nil
+	}
+	raw := bytes.Clone(e.raw[:headerSize+len(e.body)]) // types are replaced in it
+	t, err := parseTableMap(raw[headerSize:])
 	if err != nil {
 		return err
 	}
-	if old := r.tables[id]; old.same(t) {
-		t = old
-	} else {
-		if t.use = r.useOf(t.database, t.name); t.use == project {
-			t.quoted = string((&change.Table{Database: t.database, Name: t.name}).AppendName(nil))
+	t.body = bytes.Clone(e.body)
+	t.use = r.useOf(t.database, t.name)
+	if t.use == project {
+		t.quoted = string((&change.Table{Database: t.database, Name: t.name}).AppendName(nil))
+	}
+	if t.use != unwanted {
+		parsed, err := r.parse(&event{kind: e.kind, raw: raw, body: raw[headerSize:]})
+		if err != nil {
+			return err
 		}
-		r.tables[id] = t
+		var ok bool
+		if t.logged, ok = parsed.(*replication.TableMapEvent); !ok {
+			return fmt.Errorf("table map is a %T", parsed)
+		}
 	}
-	if t.use == unwanted || r.group.resent {
-		return nil
-	}
-	_, err = r.parse(e)
-	return err
+	r.tables[id] = t
+	return nil
 }
 
 // rows takes in the rows of an event.
@@ -93,22 +102,24 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 			return err
 		}
 	}
-	if err := t.checkImages(e, op); err != nil {
+	im, err := t.imagesOf(e, op)
+	if err != nil {
 		return err
 	}
-	parsed, err := r.parse(e)
-	if err != nil {
-		return fmt.Errorf("rows of %s: %w", t, err)
-	}
-	rows, ok := parsed.(*replication.RowsEvent)
-	if !ok {
-		return fmt.Errorf("rows event is a %T", parsed)
-	}
-	if t.use != project {
-		return r.own(t, op, rows)
-	}
-	if g.applied != nil {
+	again := t.use == project && g.applied != nil
+	if again {
 		r.echo()
+		if r.passOver(t, e, op, &im) {
+			return nil
+		}
+	}
+	rows, err := r.parseRows(t, e, im)
+	switch {
+	case err != nil:
+		return err
+	case t.use != project:
+		return r.own(t, op, rows)
+	case again:
 		return r.keepRows(t, op, rows)
 	}
 	if g.rows == nil {

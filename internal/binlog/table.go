@@ -31,12 +31,15 @@ type logTable struct {
 	database, name string
 	quoted         string // the name as keys have it; of the project's tables
 	use            use
-	types          []byte   // of each column in the log; ENUM and SET by their real type
-	compressed     []bool   // columns whose values MariaDB compressed; nil: none
-	names          []string // of the columns, where the server logs them (binlog_row_metadata=FULL)
-	body           []byte   // of the event, to know it again
+	types          []byte                     // of each column in the log; ENUM and SET by their real type
+	compressed     []bool                     // columns whose values MariaDB compressed; nil: none
+	names          []string                   // of the columns, where the server logs them (binlog_row_metadata=FULL)
+	body           []byte                     // of the event, to know it again
+	logged         *replication.TableMapEvent // what the parser has to know; of unwanted tables nil
 
-	*definition // nil until a row needs it
+	*definition             // nil until a row needs it
+	layout      *layout     // of the row images, where
+	scanned     *definition // was the definition; nil layout: they have to be decoded
 }
 
 // A definition is a table as the catalogue knew it.
@@ -46,9 +49,6 @@ type definition struct {
 }
 
 func (t *logTable) String() string { return t.database + "." + t.name }
-
-// same reports whether both are the same definition of the same table.
-func (t *logTable) same(o *logTable) bool { return t != nil && bytes.Equal(t.body, o.body) }
 
 var errTableMap = errors.New("TABLE_MAP event is malformed")
 
@@ -81,7 +81,7 @@ func parseTableMap(body []byte) (t *logTable, err error) {
 		b = b[n:]
 		return int(v)
 	}
-	t = &logTable{body: body}
+	t = &logTable{}
 	t.database = string(take(int(take(1)[0])))
 	take(1)
 	t.name = string(take(int(take(1)[0])))

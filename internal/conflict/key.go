@@ -13,6 +13,12 @@ type Key struct {
 // Hash is the form in which a mark names the key.
 func (k Key) Hash() uint64 {
 	var buf [128]byte
-	b := append(append(append(buf[:0], k.Table...), 0), k.ID...)
-	return xxhash.Sum64(b)
+	return HashKey(append(AppendTable(buf[:0], k.Table), k.ID...))
 }
+
+// AppendTable appends what the keys of a table begin with in HashKey.
+func AppendTable(dst []byte, table string) []byte { return append(append(dst, table...), 0) }
+
+// HashKey is Key.Hash of the bytes of AppendTable with those of the key's ID
+// behind them.
+func HashKey(b []byte) uint64 { return xxhash.Sum64(b) }

@@ -117,13 +117,22 @@ type Applied struct {
 	Carried []change.Stamp
 	Notes   Notes
 	Rows    []AppliedRow // what the log shows, of the project's tables and, as rows of them, of parked
-	Parked  []Key        // whose parked row was written or taken out
+	Keys    []AppliedKeys
+	Parked  []Key // whose parked row was written or taken out
 }
 
 // An AppliedRow is a row that an applied transaction changed.
 type AppliedRow struct {
 	Key           Key
 	Before, After []change.Value
+}
+
+// AppliedKeys are hashes of the keys of rows that an applied transaction changed
+// and that may be parked, of those that are neither Concerned nor in doubt. They
+// take the place of Rows.
+type AppliedKeys struct {
+	Table  string
+	Hashes []uint64
 }
 
 var errMark = errors.New("conflict: a row of an applied transaction is not in its mark's notes")
@@ -159,24 +168,56 @@ func (o *Observer) Applied(a *Applied) error {
 			}
 		}
 	}
-	for i := range a.Rows {
-		hash := a.Rows[i].Key.Hash()
-		k, ok := notes[hash]
-		if !ok && a.Notes.Placed { // it was moved, not written
-			continue
-		}
-		if !ok && len(a.Carried) > 1 {
-			return fmt.Errorf("%w: %s", errMark, a.Rows[i].Key.Table)
-		}
-		if k.Hash = hash; k.Silent {
-			continue // it was taken in above
-		}
-		if err := o.late(a, k, &a.Rows[i]); err != nil {
-			return err
-		}
+	if err := o.rows(a, notes); err != nil {
+		return err
 	}
 	o.settle(a.Carried)
 	return o.index.Err()
+}
+
+// rows takes in what the log shows.
+func (o *Observer) rows(a *Applied, notes map[uint64]KeyNote) error {
+	for i := range a.Rows {
+		row := &a.Rows[i]
+		k, written, err := a.note(notes, row.Key.Table, row.Key.Hash())
+		if err == nil && written {
+			err = o.late(a, k, row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, keys := range a.Keys {
+		for _, hash := range keys.Hashes {
+			k, written, err := a.note(notes, keys.Table, hash)
+			if err != nil {
+				return err
+			}
+			if !written {
+				continue
+			}
+			o.touched(hash)
+			if !k.Lost {
+				w := Write{Version: a.Carried[k.Txn].Version, Rank: o.cfg.Peer}
+				o.recent.incoming(hash, nil, w.Order())
+			}
+		}
+	}
+	return nil
+}
+
+// note gives what the mark says of a row that the log shows; false if that is no
+// write of the key, or was taken in as a silent one.
+func (a *Applied) note(notes map[uint64]KeyNote, table string, hash uint64) (KeyNote, bool, error) {
+	k, ok := notes[hash]
+	switch {
+	case !ok && a.Notes.Placed: // it was moved, not written
+		return k, false, nil
+	case !ok && len(a.Carried) > 1:
+		return k, false, fmt.Errorf("%w: %s", errMark, table)
+	}
+	k.Hash = hash
+	return k, !k.Silent, nil
 }
 
 // Quiet reports whether no applied row can be Concerned.
@@ -185,7 +226,7 @@ func (o *Observer) Quiet() bool { return o.index.Len() == 0 && len(o.due) == 0 }
 // Concerned reports whether a row of an applied transaction has to be among
 // Applied.Rows with its images, where hash is its key's: the site wrote the key
 // and the peer may not know, or a restore is due. Rows that the notes name in
-// doubt have to be there too, and rows that may be parked without images.
+// doubt have to be there too; others that may be parked are among Applied.Keys.
 func (o *Observer) Concerned(hash uint64) bool { return o.index.has(hash) || o.due[hash] != nil }
 
 // judged takes in that a local write is in the conflict log as overridden.
