@@ -86,7 +86,7 @@ type checker struct {
 	inserted map[Key]time.Duration
 	there    map[string]Key      // in a table or parked
 	lost     map[string]bool     // tokens that lost their row
-	placed   map[string]bool     // tokens that lost a unique value: they may be there nevertheless
+	placed   map[string]bool     // tokens of rows that were put aside: they may be there nevertheless
 	nulls    map[Key][]*Conflict // of which a deletion lost
 	final    []map[Key]string    // what the sites hold, table or parked
 	touched  map[site]touches    // who wrote a row at a site
@@ -252,13 +252,13 @@ func (c *checker) log(name string, s *State) {
 		switch {
 		case lost.Text == "":
 			c.nulls[k] = append(c.nulls[k], e)
-		case e.Kind == "unique-key":
+		case e.aside():
 			c.placed[lost.Token] = true
 		default:
 			c.lost[lost.Token] = true
 		}
 		d := decision{e.Link, k.String(), e.LocalStamp, e.IncomingStamp, lost.Token}
-		if first, twice := decided[d]; twice && e.Kind != "unique-key" {
+		if first, twice := decided[d]; twice && !e.aside() {
 			c.faultAbout(LoggedTwice, k, lost.Token, "%s: conflicts %d and %d of %s, loser %s", name, first, e.ID, k, lost.Token)
 		}
 		decided[d] = e.ID

@@ -187,6 +187,12 @@ func TestCheck(t *testing.T) {
 			s.park(k, "x")
 			s.log(0, "unique-key", "incoming", image(k, "x"), image(k2, "z"))
 		}},
+		{"parked with its parent", nil, func(s *scene) {
+			clear(s.Sites[0].Rows)
+			clear(s.Sites[1].Rows)
+			s.park(k, "x")
+			s.log(0, "foreign-key", "incoming", image(k, "x"), account.Image{})
+		}},
 		{"parked on one site only", []account.FaultKind{account.ParkedDiffer}, func(s *scene) {
 			s.write(0, row(account.KeyOf("plain", "9"), "p", ""))
 			s.park(account.KeyOf("plain", "9"), "p")

@@ -72,12 +72,16 @@ func (c *Conflict) Loser() Key {
 	switch {
 	case lost.Text != "":
 		return lost.Key
-	case c.Kind != "unique-key" && won.Text != "":
+	case !c.aside() && won.Text != "":
 		return won.Key
 	}
 	_, id, _ := strings.Cut(c.RowKey, "=")
 	return KeyOf(bare(c.Table), strings.Trim(id, `"'`))
 }
+
+// aside reports whether the loser was put aside for the sake of another row,
+// and not replaced: it can be parked, and come back.
+func (c *Conflict) aside() bool { return c.Kind == "unique-key" || c.Kind == "foreign-key" }
 
 // side is the site whose write the loser was, by the letter of its name; ok is
 // false if the log does not say.
