@@ -110,7 +110,8 @@ func (d *demo) waiting(ctx context.Context, sites *project.Sites) ([]string, err
 			if ok && bytes.Equal(change.AppendImage(nil, row), change.AppendImage(nil, other)) {
 				continue
 			}
-			out = append(out, fmt.Sprintf("%s: parked at %s: %s", key.Table, s.Name, told(tables, key.Table, row)))
+			name := strings.ReplaceAll(key.Table, "`", "")
+			out = append(out, fmt.Sprintf("%s: parked at %s, not the same at the other side: %s", name, s.Name, told(tables, key.Table, row)))
 		}
 	}
 	slices.Sort(out)
