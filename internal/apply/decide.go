@@ -145,7 +145,7 @@ func (t *target) caseOf(n *net) *conflict.Case {
 // note takes what was decided into the mark and into the conflict log.
 func (t *target) note(b *batch, many bool) {
 	for _, n := range b.nets {
-		if t.site != nil && (many || !n.plain || n.before == nil && n.after == nil) {
+		if t.site != nil && (many || !n.plain || n.plan.equal(n.before, n.after)) {
 			t.notes.Add(t.caseOf(n), &n.out, many)
 		}
 		for i := range n.out.Decisions {

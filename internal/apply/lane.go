@@ -276,10 +276,9 @@ func (l *lane) fenced(row []driver.Value) error {
 	return checkpoint.CheckFence(row, l.state.Epoch)
 }
 
-// related reports whether foreign keys are kept. They are not while rows come
-// by a copy, children perhaps before their parents.
+// related reports whether foreign keys are kept.
 func (a *Applier) related() bool {
-	return a.site != nil && a.relations.foreign && !a.window.copying()
+	return a.site != nil && a.relations.foreign && a.relations.kept.Load()
 }
 
 // settings brings the lane's session to what it was at first.

@@ -59,6 +59,21 @@ func (p *placer) moves(s *script, moves []conflict.Move) {
 	}
 }
 
+// stopped is the row that would be parked against its table's policy.
+func (p *placer) stopped(moves []conflict.Move) error {
+	for i := range moves {
+		m := &moves[i]
+		h := p.held[m.Key]
+		if m.Park != nil && h.parked == nil && h.plan.rule.Policy == conflict.Stop {
+			return &Mismatch{
+				Table: h.plan.target, Key: h.plan.formatKey(m.Park.Row), Op: change.Update, Txn: "that takes its unique value or its parent",
+				Expected: m.Park.Row, Found: p.blocker(m, moves), Cause: conflict.ErrStop,
+			}
+		}
+	}
+	return nil
+}
+
 // settled takes in that the placement is durable.
 func (p *placer) settled(moves []conflict.Move) {
 	for i := range moves {

@@ -87,7 +87,7 @@ func (p *placer) plan(writes []writing, task *conflict.Task) (moves []conflict.M
 		}
 		clear(p.writes)
 		if task != nil && task.Revisit {
-			pl.Add(p.claimant(o, task.Key))
+			pl.Look(p.claimant(o, task.Key))
 			pl.Release(task.Released)
 			pl.Given(task.Given)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
@@ -16,6 +17,7 @@ import (
 type Relations struct {
 	tables  map[string]*relation
 	foreign bool
+	kept    atomic.Bool // foreign keys are
 }
 
 // A relation is one table's.
@@ -144,6 +146,10 @@ func (r *Relations) Any() bool {
 	}
 	return false
 }
+
+// Keep says that from now on foreign keys are kept: not while rows come by a
+// copy, children perhaps before their parents.
+func (r *Relations) Keep() { r.kept.Store(true) }
 
 // Foreign reports whether rows refer to each other.
 func (r *Relations) Foreign() bool { return r.foreign }

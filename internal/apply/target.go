@@ -80,6 +80,9 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 	if err != nil {
 		return err
 	}
+	if err := p.stopped(moves); err != nil {
+		return err
+	}
 	t.notes.Placed = true
 	t.note(b, true)
 	s := t.newScript(ctx)
@@ -97,8 +100,7 @@ func (t *target) writings(b *batch) []writing {
 	var out []writing
 	for _, n := range b.nets {
 		if n.out.Wrote {
-			c := &t.carried[n.out.Txn]
-			out = append(out, writing{n.row(), n.out.After, conflict.Order{Version: c.Stamp.Version, Rank: c.Rank}})
+			out = append(out, writing{n.row(), n.out.After, t.caseOf(n).Order(&n.out, t.carried)})
 		}
 	}
 	return out

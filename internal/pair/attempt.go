@@ -142,7 +142,7 @@ func (a *attempt) run(ctx context.Context) error {
 	for _, t := range todo {
 		forward.applier.Copying(t.TargetDatabase, t.TargetName)
 	}
-	if err := a.relate(ctx); err != nil {
+	if err := a.relate(ctx, tables); err != nil {
 		return err
 	}
 	for _, r := range a.routes {
@@ -320,6 +320,11 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 		a.setCopier(c)
 		if err := c.Run(ctx); err != nil {
 			return err
+		}
+	}
+	for _, r := range a.routes {
+		if r.relations != nil {
+			r.relations.Keep()
 		}
 	}
 	a.enter(Indexes)

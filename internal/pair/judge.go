@@ -131,8 +131,9 @@ func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error)
 }
 
 // relate reads how the rows of each route's target stand in each other's way,
-// and what is decided by which rule.
-func (a *attempt) relate(ctx context.Context) error {
+// and what is decided by which rule. source is the source's tables: the target may
+// get their foreign keys after the copy, and both sites go by the same.
+func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 	if !a.cfg.Project.TwoWay() {
 		return nil
 	}
@@ -145,6 +146,9 @@ func (a *attempt) relate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		for _, t := range tables {
+			addForeignKeys(t, source)
+		}
 		if r.rules, err = a.rules(tables, uncertain); err != nil {
 			return err
 		}
@@ -154,6 +158,20 @@ func (a *attempt) relate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// addForeignKeys adds those that t has at the source only.
+func addForeignKeys(t *schema.Table, source []*schema.Table) {
+	for _, s := range source {
+		if s.Database != t.Database || s.Name != t.Name {
+			continue
+		}
+		for _, f := range s.ForeignKeys {
+			if !hasForeignKey(t, f) {
+				t.ForeignKeys = append(t.ForeignKeys, f)
+			}
+		}
+	}
 }
 
 // back is the other route.
