@@ -107,26 +107,31 @@ func written(r *Reader, first, n int) {
 func BenchmarkApplied(b *testing.B) {
 	tableMap := tableMapOf(orderTypes, orderMeta)
 	for _, bench := range []struct {
-		name          string
-		index, rows   int
-		unique, among bool // the rows may be parked; one of them is in the index
+		name        string
+		index, rows int
+		what        string
 	}{
-		{"skipped", 0, 64, false, false},
-		{"looked-at", 1000, 64, false, false},
-		{"unique", 1000, 64, true, false},
-		{"concerned", 1000, 64, false, true},
-		{"skipped-single", 0, 1, false, false},
-		{"looked-at-single", 1000, 1, false, false},
+		{"skipped", 0, 64, ""},
+		{"looked-at", 1000, 64, ""},
+		{"decoded", 1000, 64, "not scanned"},
+		{"unique", 1000, 64, "may be parked"},
+		{"concerned", 1000, 64, "one is in the index"},
+		{"skipped-single", 0, 1, ""},
+		{"looked-at-single", 1000, 1, ""},
+		{"decoded-single", 1000, 1, "not scanned"},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := bareReader(b, tableMap, orderKinds, 0)
-			if bench.unique {
-				r.cfg.Conflicts.Unique = func(string) bool { return true }
-			}
 			written(r, 1_000_000, bench.index)
 			first := 1
-			if bench.among {
+			switch bench.what {
+			case "may be parked":
+				r.cfg.Conflicts.Unique = func(string) bool { return true }
+			case "one is in the index":
 				first = 1_000_000 - bench.rows + 1
+			case "not scanned":
+				r.tables[1].definition = r.definitions["d.t"]
+				r.tables[1].scanned = r.tables[1].definition
 			}
 			body := orderRows(orders(first, bench.rows))
 			rows, tables := eventOf(replication.WRITE_ROWS_EVENTv2, body), eventOf(replication.TABLE_MAP_EVENT, tableMap)

@@ -79,11 +79,16 @@ func (r *Reader) signal() {
 
 // wrote tells the observer the rows of a local transaction; mu is held.
 func (r *Reader) wrote(t *change.Txn, committed int64) error {
+	var table *change.Table // of the last row, and its name
+	var name string
 	err := t.Rows.Each(func(row *change.Row) error {
 		if len(row.Table.Key) == 0 {
 			return nil
 		}
-		eachRow(r.nameOf(row.Table), row.Table.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
+		if row.Table != table {
+			table, name = row.Table, r.nameOf(row.Table)
+		}
+		eachRow(name, row.Table.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
 			r.observer.Wrote(&t.Stamp, committed, key, before, after)
 		})
 		return nil

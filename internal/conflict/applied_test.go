@@ -1,0 +1,66 @@
+package conflict_test
+
+import (
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+func TestHashKey(t *testing.T) {
+	for _, k := range []conflict.Key{{}, {Table: "`d`.`t`", ID: "\x01\x02"}, {Table: "t", ID: string(make([]byte, 1000))}} {
+		want := xxhash.Sum64String(k.Table + "\x00" + k.ID)
+		require.Equal(t, want, k.Hash())
+		require.Equal(t, want, conflict.HashKey(append(conflict.AppendTable(nil, k.Table), k.ID...)))
+	}
+}
+
+// TestAppliedKeys has rows of which the log's reader gives only the hashes: what
+// is known of them afterwards is the same as of rows.
+func TestAppliedKeys(t *testing.T) {
+	a, b, c := conflict.Key{Table: "u", ID: "a"}, conflict.Key{Table: "u", ID: "b"}, conflict.Key{Table: "u", ID: "c"}
+	stamps := []change.Stamp{{Seq: 0, Version: 20}, {Seq: 1, Version: 30}}
+	for _, test := range []struct {
+		name  string
+		notes conflict.Notes
+		n     int                    // stamps carried
+		want  map[conflict.Key]int64 // versions
+		fails bool
+	}{
+		{name: "one transaction", n: 1, want: map[conflict.Key]int64{a: 20, b: 20, c: 20}},
+		{name: "moved rows", n: 2, notes: conflict.Notes{Placed: true, Keys: []conflict.KeyNote{{Hash: b.Hash(), Txn: 1}}}, want: map[conflict.Key]int64{b: 30}},
+		{name: "a group", n: 2, want: map[conflict.Key]int64{a: 20, b: 30},
+			notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: a.Hash()}, {Hash: b.Hash(), Txn: 1}, {Hash: c.Hash(), Lost: true}}}},
+		{name: "not in the notes", n: 2, notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: a.Hash()}}}, fails: true},
+	} {
+		for _, rows := range []bool{false, true} {
+			l := newLog(t)
+			l.wrote(conflict.Key{Table: "u", ID: "other"}, 10) // nothing settles
+			applied := conflict.Applied{Version: 30, Carried: stamps[:test.n], Notes: test.notes}
+			for _, k := range []conflict.Key{a, b, c} {
+				if rows {
+					applied.Rows = append(applied.Rows, conflict.AppliedRow{Key: k})
+				} else {
+					applied.Keys = append(applied.Keys, conflict.AppliedKeys{Table: k.Table, Hashes: []uint64{k.Hash()}})
+				}
+			}
+			err := l.o.Applied(&applied)
+			if test.fails {
+				require.ErrorContains(t, err, "is not in its mark's notes: u", test.name)
+				continue
+			}
+			require.NoError(t, err, test.name)
+			got := map[conflict.Key]int64{}
+			for _, k := range []conflict.Key{a, b, c} {
+				if order, ok := l.o.Recent(k); ok {
+					require.Equal(t, 1, order.Rank)
+					got[k] = order.Version
+				}
+			}
+			require.Equal(t, test.want, got, test.name)
+		}
+	}
+}
