@@ -55,7 +55,7 @@ func (a *Applier) Observe(txn *change.Txn) error {
 		}
 		for _, image := range [][]change.Value{row.Before, row.After} {
 			if image != nil {
-				t.keys[change.RowID(row.Table.Key, image)] = txn.Stamp.Seq
+				t.keys[change.RowID(row.Table.Columns, row.Table.Key, image)] = txn.Stamp.Seq
 			}
 		}
 		return nil

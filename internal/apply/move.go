@@ -17,8 +17,8 @@ func (p *placer) moves(s *script, moves []conflict.Move) {
 		defer s.statement(nil, checked)
 	}
 	for i := range slices.Backward(moves) {
-		if m := &moves[i]; m.Delete {
-			h := p.held[m.Key]
+		m := &moves[i]
+		if h := p.held[m.Key]; m.Delete || h.respelled(m) {
 			s.remove(h.plan, &net{plan: h.plan, current: h.table})
 		}
 	}
@@ -29,7 +29,7 @@ func (p *placer) moves(s *script, moves []conflict.Move) {
 		}
 		h := p.held[m.Key]
 		n := &net{plan: h.plan, current: h.table, final: m.Put, last: change.Update, txn: "of a placement"}
-		if m.Delete || h.table == nil {
+		if m.Delete || h.table == nil || h.respelled(m) {
 			s.insert(h.plan, m.Put, n)
 		} else {
 			s.update(h.plan, n)
@@ -57,6 +57,11 @@ func (p *placer) moves(s *script, moves []conflict.Move) {
 			p.logReplaced(m.Key)
 		}
 	}
+}
+
+// respelled reports whether the row stays, with its key in other letters.
+func (h *held) respelled(m *conflict.Move) bool {
+	return m.Put != nil && h.table != nil && !h.plan.sameKey(h.table, m.Put)
 }
 
 // stopped is the row that would be parked against its table's policy.

@@ -209,7 +209,9 @@ func (p *plan) movesUnique(a, b []change.Value) bool {
 }
 
 // rowKey is the identity of an image as a map key.
-func (p *plan) rowKey(image []change.Value) string { return change.RowID(p.key, image) }
+func (p *plan) rowKey(image []change.Value) string {
+	return change.RowID(p.target.Columns, p.key, image)
+}
 
 // A dep is one key value that a transaction writes or refers to.
 type dep struct {

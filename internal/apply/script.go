@@ -130,9 +130,11 @@ func (s *script) rows(b *batch) {
 }
 
 // rewritten reports whether a row is taken out and put in again: its unique
-// values move, perhaps to or from another row of the same batch.
+// values move, perhaps to or from another row of the same batch, or its key is
+// written in other letters.
 func (s *script) rewritten(n *net) bool {
-	return n.current != nil && n.final != nil && !n.plan.extra() && n.plan.movesUnique(n.current, n.final)
+	return n.current != nil && n.final != nil && !n.plan.extra() &&
+		(n.plan.movesUnique(n.current, n.final) || !n.plan.sameKey(n.current, n.final))
 }
 
 func (s *script) remove(p *plan, n *net) {

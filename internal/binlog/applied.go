@@ -135,7 +135,7 @@ func (r *Reader) keepRow(row *change.Row) error {
 		if image == nil {
 			continue
 		}
-		if k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.Key, image)}, unique); k != nil {
+		if k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.Columns, t.Key, image)}, unique); k != nil {
 			k.table.add(image, i == 0)
 		}
 	}
@@ -192,7 +192,7 @@ func (r *Reader) keepRows(t *logTable, op change.Op, e *replication.RowsEvent) e
 				return err
 			}
 		}
-		k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(columns, identity)}, unique)
+		k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.table.Columns, columns, identity)}, unique)
 		if k == nil {
 			continue
 		}

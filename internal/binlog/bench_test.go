@@ -97,7 +97,7 @@ func written(r *Reader, first, n int) {
 	for i := range n {
 		s := r.observer.Stamp(0)
 		image := []change.Value{change.OfInt(int64(first + i)), change.OfInt(1), change.OfText([]byte("new"))}
-		key.ID = change.RowID([]int{0}, image)
+		key.ID = change.RowID(make([]change.Column, 1), []int{0}, image)
 		r.observer.Wrote(&s, 0, key, nil, image)
 	}
 }

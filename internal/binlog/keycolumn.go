@@ -126,7 +126,7 @@ func (k *keyColumn) bytes(raw []byte, text *[]byte) (change.Value, bool) {
 		}
 		raw = *text
 	}
-	return change.Value{Kind: c.Kind, Bytes: raw}, true
+	return c.Identity(change.Value{Kind: c.Kind, Bytes: raw}), true
 }
 
 func (k *keyColumn) uuid(raw []byte, text *[]byte) (change.Value, bool) {

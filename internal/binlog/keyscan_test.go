@@ -47,7 +47,7 @@ func decoded(r *Reader, t *logTable, e *event, im images) ([]uint64, error) {
 				return nil, err
 			}
 		}
-		hash := conflict.Key{Table: r.nameOf(t.table), ID: change.RowID(t.table.Key, identity)}.Hash()
+		hash := conflict.Key{Table: r.nameOf(t.table), ID: change.RowID(t.table.Columns, t.table.Key, identity)}.Hash()
 		if n := len(hashes); n == 0 || hashes[n-1] != hash {
 			hashes = append(hashes, hash)
 		}
@@ -198,7 +198,7 @@ func TestScanGivesUp(t *testing.T) {
 	r := bareReader(t, tableMapOf([]byte{3, 15, 3}, []byte{40, 0}), []change.Kind{change.Int, change.Text, change.Int}, 2)
 	r.definitions["d.t"].table.Columns[1].Generated = true
 	hash := func(id int64) uint64 {
-		return conflict.Key{Table: "`d`.`t`", ID: change.RowID([]int{0}, []change.Value{change.OfInt(id)})}.Hash()
+		return conflict.Key{Table: "`d`.`t`", ID: change.RowID(make([]change.Column, 1), []int{0}, []change.Value{change.OfInt(id)})}.Hash()
 	}
 	first, second := "\x00\x01\x00\x00\x00\x02ab\x05\x00\x00\x00", "\x02\x01\x00\x00\x00\x06\x00\x00\x00"
 	for _, c := range []struct {
@@ -252,7 +252,7 @@ func TestPassOver(t *testing.T) {
 		return r.group.applied
 	}
 	hash := func(id int64) uint64 {
-		return conflict.Key{Table: "`d`.`t`", ID: change.RowID([]int{0}, []change.Value{change.OfInt(id)})}.Hash()
+		return conflict.Key{Table: "`d`.`t`", ID: change.RowID(make([]change.Column, 1), []int{0}, []change.Value{change.OfInt(id)})}.Hash()
 	}
 	r := bareReader(t, tableMap, orderKinds, 0)
 	written(r, 100, 1)

@@ -88,7 +88,7 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 		if row.Table != table {
 			table, name = row.Table, r.nameOf(row.Table)
 		}
-		eachRow(name, row.Table.Key, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
+		eachRow(name, row.Table, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
 			r.observer.Wrote(&t.Stamp, committed, key, before, after)
 		})
 		return nil
@@ -98,18 +98,23 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 
 // eachRow calls fn with each row that a change concerns: they are two where it
 // changes the identity.
-func eachRow(table string, columns []int, before, after []change.Value, fn func(key conflict.Key, before, after []change.Value)) {
+func eachRow(name string, t *change.Table, before, after []change.Value, fn func(key conflict.Key, before, after []change.Value)) {
 	of := func(image []change.Value) conflict.Key {
-		return conflict.Key{Table: table, ID: change.RowID(columns, image)}
+		return conflict.Key{Table: name, ID: change.RowID(t.Columns, t.Key, image)}
 	}
 	switch {
 	case before == nil:
 		fn(of(after), nil, after)
-	case after == nil || sameRow(columns, before, after):
+	case after == nil || sameRow(t.Key, before, after):
 		fn(of(before), before, after)
 	default:
-		fn(of(before), before, nil)
-		fn(of(after), nil, after)
+		was, is := of(before), of(after)
+		if was == is {
+			fn(is, before, after)
+			return
+		}
+		fn(was, before, nil)
+		fn(is, nil, after)
 	}
 }
 

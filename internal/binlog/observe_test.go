@@ -38,7 +38,7 @@ func (s *site) twoWay(policy conflict.Policy) {
 
 // key is that of the row of table whose primary key is the integer id.
 func (s *site) key(table string, id int64) conflict.Key {
-	return conflict.Key{Table: "`" + s.database + "`.`" + table + "`", ID: change.RowID([]int{0}, []change.Value{change.OfInt(id)})}
+	return conflict.Key{Table: "`" + s.database + "`.`" + table + "`", ID: change.RowID(make([]change.Column, 1), []int{0}, []change.Value{change.OfInt(id)})}
 }
 
 // from is a stamp of the peer's transaction seq, which has seen the site's

@@ -1,7 +1,9 @@
 package change
 
 import (
+	"bytes"
 	"encoding/hex"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -16,13 +18,46 @@ func (c *Column) AppendKeyLiteral(dst []byte, v Value) []byte {
 	return append(hex.AppendEncode(dst, v.Bytes), '\'')
 }
 
-// RowID is the identity of a row: the exact bytes of its key columns. Two images
-// of one table are of the same row if and only if it is the same.
-func RowID(key []int, image []Value) string {
+// RowID is the identity of a row: the bytes of its key columns, each as
+// Identity gives it. Two images of one table with the same are of the same row.
+// The reverse holds but for texts that only the server knows to be equal.
+func RowID(columns []Column, key []int, image []Value) string {
 	var buf [64]byte
 	b := buf[:0]
 	for _, i := range key {
-		b = AppendImage(b, image[i:i+1])
+		v := [1]Value{columns[i].Identity(image[i])}
+		b = AppendImage(b, v[:])
 	}
 	return string(b)
+}
+
+// Identity gives the form of v by which rows are told apart: a plain ASCII text
+// in lower case where the column's collation takes both cases for equal, any
+// other value as it is. Values of one form are equal to the column's index; of
+// other texts that it holds for equal (accents, blanks at the end) it is not known here.
+func (c *Column) Identity(v Value) Value {
+	if v.Kind != Text || !c.caseless() {
+		return v
+	}
+	upper := false
+	for _, b := range v.Bytes {
+		if b < ' ' || b > '~' {
+			return v
+		}
+		upper = upper || b >= 'A' && b <= 'Z'
+	}
+	if upper {
+		v.Bytes = bytes.ToLower(v.Bytes)
+	}
+	return v
+}
+
+// caseless reports whether an index on the column holds an ASCII letter and its
+// other case for equal. In Turkish i and I are two letters.
+func (c *Column) caseless() bool {
+	switch c.Charset {
+	case "ucs2", "utf16", "utf16le", "utf32":
+		return false
+	}
+	return strings.HasSuffix(c.Collation, "_ci") && !strings.Contains(c.Collation, "turkish") && !strings.Contains(c.Collation, "_tr_")
 }
