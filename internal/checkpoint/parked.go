@@ -49,8 +49,17 @@ func (s *Store) Parked(ctx context.Context) ([]ParkedRow, error) {
 	return out, nil
 }
 
-func (s *Store) ofProject() string {
-	return string(change.AppendString([]byte("project = "), s.project))
+func (s *Store) ofProject() string { return ofProject(s.project) }
+
+func ofProject(project string) string {
+	return string(change.AppendString([]byte("project = "), project))
+}
+
+// ParkedOf is the SELECT of the parked rows of a table, named as in keys.
+// ScanParked reads what it gives.
+func ParkedOf(project, table string) string {
+	b := append([]byte("SELECT "+parkedColumns+" FROM `duplex`.`parked` WHERE "), ofProject(project)...)
+	return string(change.AppendString(append(b, " AND table_name = "...), table))
 }
 
 // AppendParkedLock appends the SELECT that locks the parked rows of keys of

@@ -1,6 +1,7 @@
 package conflict
 
 import (
+	"bytes"
 	"fmt"
 	"iter"
 	"os"
@@ -20,6 +21,7 @@ type Index struct {
 	count  int
 	bytes  int64
 	bound  uint64 // of Settle
+	buf    []byte // of the last image
 
 	budget int64
 	dir    string
@@ -188,7 +190,8 @@ func (x *Index) Put(key Key, w Write) {
 	}
 	e.image = nil
 	if w.After != nil {
-		e.image = change.AppendImage(nil, w.After)
+		x.buf = change.AppendImage(x.buf[:0], w.After)
+		e.image = bytes.Clone(x.buf) // of its own size
 	}
 	e.write, e.lost, e.told = w, false, false
 	e.write.After = nil

@@ -53,6 +53,7 @@ type Config struct {
 	Tables         []Table
 	Writer         Writer
 	Watermarks     Watermarks
+	Mutual         bool  // the target writes as well: rows of the source may wait aside in its table parked
 	Workers        int   // chunks written side by side; 0: DefaultWorkers
 	ChunkBytes     int64 // row data of one chunk; 0: DefaultChunkBytes. A single row may be larger.
 	RowsPerSecond  int64 // 0: no limit
@@ -116,6 +117,9 @@ func New(cfg Config) (*Copier, error) {
 	seen := map[string]bool{}
 	for _, spec := range cfg.Tables {
 		t, err := newTable(spec, cfg.Source.Kind, cfg.ChunkBytes)
+		if err == nil && cfg.Mutual {
+			t.ranges.aside = newAside(cfg.Project, t.source)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"duplex/internal/change"
+	"duplex/internal/checkpoint"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
@@ -33,6 +34,7 @@ type ranges struct {
 	where  string
 	budget int64 // bytes of a page
 	limit  atomic.Int64
+	aside  *aside // nil: no row of the table waits aside
 }
 
 func newRanges(t *change.Table, key *schema.Key, kind tenant.Kind, where string, budget int64) *ranges {
@@ -148,8 +150,9 @@ func (r *ranges) top(ctx context.Context, s *tenant.Session) (*edge, error) {
 type page struct {
 	rows  [][]change.Value
 	bytes int64
-	last  *edge // the key of the last row; nil: there is none
-	end   bool  // the range holds no row behind it
+	last  *edge    // the key of the last row; nil: there is none
+	end   bool     // the range holds no row behind it
+	aside []string // identities of the rows at the end that wait aside, and are of any key
 }
 
 // errFull ends a page before its limit of rows.
@@ -163,7 +166,16 @@ func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge) (*
 	query = strconv.AppendInt(append(query, " LIMIT "...), limit, 10)
 	p := &page{}
 	a := &arena{}
-	err := s.Each(ctx, string(query), func(_ int, row []driver.Value) error {
+	var parked []checkpoint.ParkedRow
+	if r.aside != nil {
+		query = append([]byte(r.aside.query), query...)
+	}
+	err := s.Each(ctx, string(query), func(set int, row []driver.Value) error {
+		if r.aside != nil && set == 0 {
+			q, err := checkpoint.ScanParked(row)
+			parked = append(parked, q)
+			return err
+		}
 		image := a.image(len(row))
 		for i := range row {
 			v, err := r.table.Columns[i].ParseColumn(row[i])
@@ -192,6 +204,7 @@ func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge) (*
 			return nil, fmt.Errorf("read %s: %w", r.table, err)
 		}
 	}
+	r.aside.add(p, parked)
 	return p, nil
 }
 

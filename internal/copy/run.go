@@ -227,6 +227,7 @@ func (c *Copier) chunk(ctx context.Context, j *job, reached *edge, p *page) erro
 	if err := c.put(ctx, j, appendNote(nil, c.cfg.Project, j.table.name, &s, stateDone)); err != nil {
 		return err
 	}
+	j.table.ranges.aside.done(p)
 	j.table.rows.Add(rows)
 	j.table.bytes.Add(bytes)
 	return nil

@@ -273,6 +273,25 @@ func (r *route) Mark(ctx context.Context) (change.Watermark, error) {
 	return change.Watermark{Seq: s.Seq, Version: s.Version, Seen: s.Seen}, err
 }
 
+// marks are a copy's watermarks: at each, nothing is left to be put back at the
+// source. A row that is read may otherwise show what is not going to stay and was
+// never sent.
+type marks struct{ *attempt }
+
+// Mark is at the end of the source's log.
+func (m *marks) Mark(ctx context.Context) (change.Watermark, error) {
+	forward := m.routes[0]
+	for {
+		w, err := forward.Mark(ctx)
+		if err != nil || forward.judge == nil || forward.judge.quiet() {
+			return w, err
+		}
+		if err := m.back(forward).applier.WaitMended(ctx); err != nil {
+			return w, err
+		}
+	}
+}
+
 // barrier waits until each link has applied what its source has committed now,
 // and nothing of that is left to be mended.
 func (a *attempt) barrier(outer context.Context) error {
@@ -311,7 +330,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 		l := a.cfg.Project.Limits
 		c, err := copy.New(copy.Config{
 			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: a.copyTables(tables),
-			Writer: a.routes[0].applier, Watermarks: a.routes[0], Workers: l.Workers,
+			Writer: a.routes[0].applier, Watermarks: &marks{a}, Mutual: a.cfg.Project.TwoWay(), Workers: l.Workers,
 			RowsPerSecond: l.RowsPerSecond, BytesPerSecond: l.BytesPerSecond, Log: a.cfg.Log,
 		})
 		if err != nil {

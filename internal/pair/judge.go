@@ -57,6 +57,12 @@ func (j *judge) End(ctx context.Context) error {
 	}
 }
 
+// quiet reports whether nothing that was read is left to be mended.
+func (j *judge) quiet() (yes bool) {
+	j.Observe(func(o *conflict.Observer) { yes = o.Task() == nil })
+	return yes
+}
+
 // run serves End. At its start it says that the log was read to the end that it
 // had then.
 func (j *judge) run(ctx context.Context) error {
