@@ -63,8 +63,9 @@ type Verdict struct {
 // known: a rival that nobody has read yet is found by Observer.Applied.
 func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []change.Value) Verdict {
 	if rival == nil {
-		return unopposed(r, in, before, current)
+		return unopposed(r.At(in.Version), in, before, current)
 	}
+	r = r.between(rival, in)
 	v := Verdict{Kind: kind(rival, in), Log: !r.sameContent(rival, in)}
 	switch {
 	case r.Policy == Stop && v.Log:

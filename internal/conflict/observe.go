@@ -314,13 +314,13 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 func (o *Observer) drifted(row *AppliedRow, in Write) {
 	in.After = change.CloneImage(row.After)
 	o.tasks = append(o.tasks, &Task{
-		Key: row.Key, hash: row.Key.Hash(), Rule: o.cfg.Rules(row.Key.Table), Drift: true, In: in,
+		Key: row.Key, hash: row.Key.Hash(), Rule: o.cfg.Rules(row.Key.Table).At(in.Version), Drift: true, In: in,
 		Local: Write{Seq: change.NoSeq, After: change.CloneImage(row.Before)},
 	})
 }
 
 func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost bool) error {
-	r := o.cfg.Rules(e.key.Table)
+	r := o.cfg.Rules(e.key.Table).between(rival, &in)
 	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in, silent: lost}
 	t.Local.After = change.CloneImage(l.After)
 	t.In.After = change.CloneImage(in.After)

@@ -84,7 +84,7 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		if !match && reach == Somewhere {
 			return Outcome{Wait: true}, nil
 		}
-		if !match && reach != AtEnd && c.Rule.Policy == Stop {
+		if !match && reach != AtEnd && c.Rule.last().Policy == Stop {
 			return Outcome{Wait: true, Strict: true}, nil
 		}
 		v := Decide(c.Rule, &in, s.Before, rival, o.After)
@@ -133,11 +133,11 @@ func (c *Case) excused(s *Step, current []change.Value) bool {
 }
 
 func (c *Case) decision(v Verdict, in Write, s *Step, rival *Write, found []change.Value) Decision {
-	d := Decision{Key: c.Key, Policy: c.Rule.Policy, Verdict: v, Txn: s.Txn, In: in}
+	d := Decision{Key: c.Key, Verdict: v, Txn: s.Txn, In: in}
 	if rival != nil {
-		d.Local = c.Local.Write
+		d.Policy, d.Local = c.Rule.between(rival, &in).Policy, c.Local.Write
 	} else {
-		d.Found = found
+		d.Policy, d.Found = c.Rule.At(in.Version).Policy, found
 	}
 	return d
 }

@@ -27,7 +27,8 @@ const (
 // Converges reports whether both sites end with the same rows under p.
 func (p Policy) Converges() bool { return p != Overwrite && p != Ignore }
 
-// A Rule is the policy of one table. It is never changed after its first use.
+// A Rule is the policy of one table, and those that take its place. It is never
+// changed after its first use.
 type Rule struct {
 	Policy  Policy
 	Rank    int   // Site: the rank of the site that wins
@@ -36,6 +37,57 @@ type Rule struct {
 	// Uncertain is how far the clocks may be apart, in microseconds: a decision by
 	// versions that are nearer than that is called ambiguous.
 	Uncertain int64
+	// Next takes this rule's place from version From on; nil: none does. It makes
+	// one order of all writes: those at or above From are newer than those below, and
+	// among themselves each have their own rule. NewestByColumn and Delta are never
+	// one of several, and Stop is the last: it has decided nothing, so whoever
+	// follows it takes its place from its beginning.
+	Next *Rule
+	From int64
+}
+
+// At is the rule among writes of a version.
+func (r *Rule) At(version int64) *Rule {
+	for r.Next != nil && version >= r.From {
+		r = r.Next
+	}
+	return r
+}
+
+// between is the rule of two concurrent writes. Of two that were written under
+// different rules the newer one stays.
+func (r *Rule) between(a, b *Write) *Rule {
+	switch {
+	case r.Next == nil:
+		return r
+	case a.copied():
+		return r.At(b.Version)
+	case b.copied():
+		return r.At(a.Version)
+	}
+	x := r.At(a.Version)
+	if x == r.At(b.Version) {
+		return x
+	}
+	return &Rule{Policy: Newest, Compare: r.Compare, Uncertain: r.Uncertain}
+}
+
+// last is the newest rule.
+func (r *Rule) last() *Rule {
+	for r.Next != nil {
+		r = r.Next
+	}
+	return r
+}
+
+// Comparing is r, with those after it, for images that are equal by columns.
+func (r *Rule) Comparing(columns []int) *Rule {
+	out := *r
+	out.Compare = columns
+	if r.Next != nil {
+		out.Next = r.Next.Comparing(columns)
+	}
+	return &out
 }
 
 // equal compares two images on the replicated columns; nil is no row.
@@ -78,6 +130,7 @@ func (r *Rule) beats(a, b *Write) bool {
 	if a.copied() || b.copied() {
 		return b.copied()
 	}
+	r = r.between(a, b)
 	switch r.Policy {
 	case Site:
 		if a.Rank != b.Rank {

@@ -44,6 +44,9 @@ type Options struct {
 	Lazy    bool // the wait for the end of the log is cut short at random
 	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
 	Without uint // rules left out: the constants below
+	// Policies are those that the tables change among while they are written; nil:
+	// they keep theirs.
+	Policies []conflict.Policy
 }
 
 // The rules that can be left out.
@@ -67,6 +70,7 @@ const (
 	Relations
 	Given
 	LookTwice
+	FromVersion
 )
 
 // without says which rules of the observer are left out.

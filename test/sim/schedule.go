@@ -15,6 +15,7 @@ const (
 	stepRestart
 	stepChunk
 	stepLink
+	stepRules
 )
 
 // A Step is one thing that happens. What it means depends on the state; it
@@ -52,6 +53,11 @@ func (o *Options) Make(seed uint64) Schedule {
 			s.Steps = append(s.Steps, x)
 			continue
 		}
+		if len(o.Policies) > 0 && dice.IntN(30) == 0 {
+			x.Kind = stepRules
+			s.Steps = append(s.Steps, x)
+			continue
+		}
 		switch n := dice.IntN(40); {
 		case n < 10:
 			x.Kind = stepLocal
@@ -84,12 +90,14 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 	w.start(rand.New(rand.NewPCG(s.Start, 2)))
 	for _, x := range s.Steps {
 		w.step(x)
+		w.leaveStop(x.Dice)
 		if w.failed != "" || w.stopped {
 			break
 		}
 	}
 	for i := uint64(0); !w.stopped && w.failed == "" && !w.quiet(); i++ {
 		w.drain(i)
+		w.leaveStop(i)
 	}
 	if w.failed == "" && !w.stopped {
 		w.check()
@@ -132,6 +140,8 @@ func (w *world) step(x Step) {
 		if w.Kills && dice.IntN(3) == 0 { // one process serves both sites
 			s.peer.restart()
 		}
+	case stepRules:
+		w.changeRules(dice)
 	case stepLink:
 		s.cut = !s.cut
 		w.say("the link to site %d is cut: %v", s.id, s.cut)

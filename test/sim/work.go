@@ -169,7 +169,7 @@ func (s *site) commit(w *work) {
 		}
 		moves, ok := s.place(w, writes, nil, nil)
 		for _, m := range moves {
-			if m.Park != nil && s.w.rule(m.Key.Table).Policy == conflict.Stop {
+			if m.Park != nil && s.w.rule(m.Key.Table).At(m.Park.Order.Version).Policy == conflict.Stop {
 				s.w.stopped = true
 				return
 			}
