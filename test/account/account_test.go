@@ -47,9 +47,8 @@ func testAccount(t *testing.T, kind tenant.Kind) {
 		every, work.Pause = 12*time.Second, 40*time.Millisecond
 		work.Writers = e2e.Number(t, "DUPLEX_WRITERS", 16)
 	}
-	// A row's identity is the exact bytes of its key, so K1 and k1 are two rows
-	// to the product and one to the server.
-	work.OneCase = e2e.Number(t, "DUPLEX_CASES", 0) == 0
+	// K1 and k1 are one row where the case does not count.
+	work.OneCase = e2e.Number(t, "DUPLEX_CASES", 1) == 0
 	work.Pause = time.Duration(e2e.Number(t, "DUPLEX_PAUSE_MS", int(work.Pause.Milliseconds()))) * time.Millisecond
 	var fill *account.Txn
 	s := newStage(t, kind, work, "", func(db *sql.DB) (err error) {
