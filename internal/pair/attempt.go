@@ -193,7 +193,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	if err != nil {
 		return err
 	}
-	if a.cfg.Project.TwoWay() {
+	if a.judges() {
 		r.judge = newJudge(r)
 		a.back(r).applier.Serve(r.judge)
 	}
@@ -213,7 +213,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 // start is where the reader of r's source begins: where the link goes on, or
 // earlier, where the site itself is not done with what came in.
 func (a *attempt) start(r *route) (change.Position, error) {
-	if !a.cfg.Project.TwoWay() {
+	if !a.judges() {
 		return r.applier.Start(), nil
 	}
 	return binlog.Earlier(r.applier.Start(), a.back(r).applier.Settled())

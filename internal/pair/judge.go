@@ -97,6 +97,10 @@ func (j *judge) end(ctx context.Context) error {
 	return err
 }
 
+// judges reports whether what comes in at a site is judged by what its own
+// application wrote.
+func (a *attempt) judges() bool { return judged && a.cfg.Project.TwoWay() }
+
 // rules gives the conflict rules of a site's tables, by their names in SQL.
 func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
 	p := a.cfg.Project
@@ -140,7 +144,7 @@ func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error)
 // and what is decided by which rule. source is the source's tables: the target may
 // get their foreign keys after the copy, and both sites go by the same.
 func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
-	if !a.cfg.Project.TwoWay() {
+	if !a.judges() {
 		return nil
 	}
 	uncertain, err := a.uncertain(ctx)
@@ -193,7 +197,7 @@ func (a *attempt) back(r *route) *route {
 // conflicts is what the reader of r's source needs to judge what the other
 // route writes there.
 func (a *attempt) conflicts(r *route) *binlog.Conflicts {
-	if !a.cfg.Project.TwoWay() {
+	if !a.judges() {
 		return nil
 	}
 	in, p := a.back(r), a.cfg.Project
