@@ -60,7 +60,7 @@ func TestProcessTime(t *testing.T) {
 func TestWorks(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, w := range works() {
-		text := string(w.append(nil, r, 1000))
+		text := string(w.append(nil, r, span{1, 1000}))
 		require.Equal(t, w.rows, strings.Count(text, table), w.name)
 		_, err := findWork(w.name)
 		require.NoError(t, err)

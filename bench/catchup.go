@@ -53,7 +53,7 @@ func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
 		return nil, err
 	}
 	r.say("  writing the backlog")
-	if err := backlog(ctx, source, w, r.txns, r.rows); err != nil {
+	if err := backlog(ctx, source, w, r.txns, span{1, r.rows}); err != nil {
 		return nil, err
 	}
 	if b.to, err = logEnd(ctx, source); err != nil {

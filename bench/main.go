@@ -1,7 +1,7 @@
 // Command bench measures Duplex beside what does the same work on the same
 // machine in the same run: native replication for catching up with a backlog,
-// mydumper with myloader, and mariadb-dump, for a full copy. What it prints are
-// ratios with their spread; a figure of one competitor alone says more about
+// mydumper with myloader, and mariadb-dump, for a full copy, and Duplex without its
+// conflict engine. What it prints are ratios with their spread; a figure of one competitor alone says more about
 // the machine than about the program.
 package main
 
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type options struct {
 	json    string
 	profile string
 	other   string
+	only    string
 	dir     string
 	keep    bool
 }
@@ -44,6 +46,7 @@ func judges() []judge {
 	return []judge{
 		{"catchup", "work off a backlog: duplex, native replication single-threaded and parallel", catchup},
 		{"copy", "copy a table with a secondary index: duplex, mydumper + myloader, mariadb-dump", fullCopy},
+		{"engine", "work off a backlog both ways, without a conflict: duplex with and without the conflict engine", engine},
 	}
 }
 
@@ -72,7 +75,8 @@ func command() *cobra.Command {
 	f.IntVar(&o.txns, "txns", 100_000, "transactions of a backlog")
 	f.IntVar(&o.rows, "rows", 1_000_000, "rows of the table")
 	f.StringVar(&o.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb or mysql56")
-	f.StringSliceVar(&o.work, "work", []string{"update", "oltp"}, "backlogs of catchup: "+workNames())
+	f.StringSliceVar(&o.work, "work", []string{"update", "oltp"}, "backlogs of catchup and engine: "+workNames())
+	f.StringVar(&o.only, "only", "", "hold only the contests whose names contain this")
 	f.StringVar(&o.json, "json", "", "file for the result as JSON, - is standard output; otherwise below bench/results")
 	f.StringVar(&o.profile, "profile", "", "folder for CPU and allocation profiles of duplex")
 	f.StringVar(&o.other, "other", "", "another build of duplex, to be measured beside this one")
@@ -114,7 +118,7 @@ func run(ctx context.Context, o *options, list []judge) (err error) {
 		if err != nil {
 			return err
 		}
-		contests = append(contests, c...)
+		contests = append(contests, slices.DeleteFunc(c, func(c contest) bool { return !strings.Contains(c.name, o.only) })...)
 	}
 	report := &report{Machine: describeMachine(ctx), Runs: o.runs, LoadBefore: loadAverage()}
 	for _, c := range contests {

@@ -57,7 +57,11 @@ func (r *rig) project(source, target *server) (string, error) {
 	if err := os.WriteFile(password, []byte(source.Password()+"\n"), 0o600); err != nil {
 		return "", err
 	}
-	text := "name: bench\nscenario: primary-standby\nsites:\n"
+	scenario := "primary-standby"
+	if r.twoWay {
+		scenario = "active-active"
+	}
+	text := "name: bench\nscenario: " + scenario + "\nsites:\n"
 	for i, s := range []*server{source, target} {
 		text += fmt.Sprintf("  %s:\n    address: %s\n    user: %s\n    password_file: %s\n", []string{"a", "b"}[i], s.Addr(), s.User(), password)
 	}

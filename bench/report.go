@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,7 @@ type ratio struct {
 	To   string `json:"to"`
 	Rate spread `json:"rate"`
 	CPU  spread `json:"cpu"` // processor time of all for one unit: theirs / ours
+	Own  spread `json:"own"` // the same of the competitors' own processes; zero where one has none
 }
 
 func (r *report) add(res *result) {
@@ -76,12 +78,15 @@ func (r *result) compare() {
 			continue
 		}
 		them := r.of(name)
-		var rate, cost []float64
+		var rate, cost, own []float64
 		for i := range us {
 			rate = append(rate, us[i].rate()/them[i].rate())
 			cost = append(cost, them[i].cost()/us[i].cost())
+			if o := them[i].CPU.Own / us[i].CPU.Own; o > 0 && !math.IsInf(o, 0) {
+				own = append(own, o)
+			}
 		}
-		r.Ratios = append(r.Ratios, ratio{Of: ours, To: name, Rate: spreadOf(rate), CPU: spreadOf(cost)})
+		r.Ratios = append(r.Ratios, ratio{Of: ours, To: name, Rate: spreadOf(rate), CPU: spreadOf(cost), Own: spreadOf(own)})
 	}
 }
 
@@ -105,9 +110,10 @@ func (r *result) print(out io.Writer) {
 	_ = w.Flush() // what cannot be printed is in the file
 	fmt.Fprintln(out)
 	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "ratio\tspeed min\tmedian\tmax\tCPU of all: median\t")
+	fmt.Fprintln(w, "ratio\tspeed min\tmedian\tmax\tCPU of all min\tmedian\tmax\town: median\t")
 	for _, x := range r.Ratios {
-		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t%.2f\t\n", x.Of, x.To, x.Rate.Min, x.Rate.Median, x.Rate.Max, x.CPU.Median)
+		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", x.Of, x.To,
+			x.Rate.Min, x.Rate.Median, x.Rate.Max, x.CPU.Min, x.CPU.Median, x.CPU.Max, x.Own.Median)
 	}
 	_ = w.Flush() // as above
 	r.printParts(out)

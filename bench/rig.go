@@ -21,6 +21,7 @@ type rig struct {
 	*options
 	folder  string
 	program string // duplex, built for this contest
+	twoWay  bool   // the project carries changes both ways
 	version string // of the servers
 	servers []*server
 }
@@ -52,12 +53,20 @@ func newRig(ctx context.Context, o *options) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.program = filepath.Join(r.folder, "duplex")
-	build := exec.CommandContext(ctx, "go", "build", "-o", r.program, "duplex/cmd/duplex")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("build duplex: %w\n%s", err, out), r.close())
+	if r.program, err = r.build(ctx, "duplex", ""); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
+}
+
+// build gives the program, built with tags.
+func (r *rig) build(ctx context.Context, name, tags string) (string, error) {
+	path := filepath.Join(r.folder, name)
+	out, err := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", path, "duplex/cmd/duplex").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+	}
+	return path, nil
 }
 
 func (r *rig) close() error {

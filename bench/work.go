@@ -17,14 +17,20 @@ const (
 	table    = database + ".item"
 	create   = "CREATE TABLE " + table + " (id bigint NOT NULL, k int NOT NULL, c char(120) NOT NULL, pad char(60) NOT NULL," +
 		" PRIMARY KEY (id), KEY k (k)) ENGINE=InnoDB"
+	unique = "ALTER TABLE " + table + " ADD UNIQUE KEY c (c)"
 )
+
+// A span is the ids from first on that a backlog writes.
+type span struct{ first, n int }
+
+func (s span) pick(r *rand.Rand) int { return s.first + r.IntN(s.n) }
 
 // A work is a kind of backlog.
 type work struct {
 	name, title string
 	rows        int // row changes of one transaction
 	// append writes the statements of one transaction.
-	append func(dst []byte, r *rand.Rand, rows int) []byte
+	append func(dst []byte, r *rand.Rand, ids span) []byte
 }
 
 // works is every kind of backlog.
@@ -32,8 +38,8 @@ func works() []work {
 	return []work{
 		{"update", "one UPDATE by primary key each, of an indexed and a plain column", 1, appendUpdate},
 		{"oltp", "the 4 row changes of sysbench oltp_write_only each", 4, appendOLTP},
-		{"hot", "one UPDATE each, all of the same 100 rows", 1, func(dst []byte, r *rand.Rand, _ int) []byte {
-			return appendUpdate(dst, r, 100)
+		{"hot", "one UPDATE each, all of the same 100 rows", 1, func(dst []byte, r *rand.Rand, ids span) []byte {
+			return appendUpdate(dst, r, span{ids.first, 100})
 		}},
 	}
 }
@@ -55,19 +61,19 @@ func findWork(name string) (work, error) {
 	return work{}, fmt.Errorf("--work %q: not one of %s", name, workNames())
 }
 
-func appendUpdate(dst []byte, r *rand.Rand, rows int) []byte {
-	dst = fmt.Appendf(dst, "UPDATE %s SET k = %d, c = '", table, 1+r.IntN(rows))
+func appendUpdate(dst []byte, r *rand.Rand, ids span) []byte {
+	dst = fmt.Appendf(dst, "UPDATE %s SET k = %d, c = '", table, 1+r.IntN(ids.n))
 	dst = appendDigits(dst, r, 10)
-	return fmt.Appendf(dst, "' WHERE id = %d", 1+r.IntN(rows))
+	return fmt.Appendf(dst, "' WHERE id = %d", ids.pick(r))
 }
 
-func appendOLTP(dst []byte, r *rand.Rand, rows int) []byte {
-	id := func() int { return 1 + r.IntN(rows) }
+func appendOLTP(dst []byte, r *rand.Rand, ids span) []byte {
+	id := func() int { return ids.pick(r) }
 	dst = fmt.Appendf(dst, "BEGIN; UPDATE %s SET k = k + 1 WHERE id = %d; UPDATE %s SET c = '", table, id(), table)
 	dst = appendDigits(dst, r, 10)
 	again := id()
 	dst = fmt.Appendf(dst, "' WHERE id = %d; DELETE FROM %s WHERE id = %d; INSERT INTO %s VALUES ", id(), table, again, table)
-	return append(appendRow(dst, r, again, rows), "; COMMIT"...)
+	return append(appendRow(dst, r, again, ids.n), "; COMMIT"...)
 }
 
 // appendRow writes (id, k, c, pad).
@@ -140,8 +146,8 @@ func fillRange(ctx context.Context, conn *sql.Conn, from, to, rows, each int) er
 	return nil
 }
 
-// backlog writes transactions of a kind, from 8 connections.
-func backlog(ctx context.Context, s *server, w work, txns, rows int) error {
+// backlog writes transactions of a kind to rows of ids, from 8 connections.
+func backlog(ctx context.Context, s *server, w work, txns int, ids span) error {
 	const writers = 8
 	g, ctx := errgroup.WithContext(ctx)
 	for n := range writers {
@@ -151,10 +157,10 @@ func backlog(ctx context.Context, s *server, w work, txns, rows int) error {
 				return err
 			}
 			defer func() { _ = conn.Close() }()
-			r := rand.New(rand.NewPCG(2, uint64(n)))
+			r := rand.New(rand.NewPCG(uint64(1+ids.first), uint64(n)))
 			var text []byte
 			for range (n+1)*txns/writers - n*txns/writers {
-				text = w.append(text[:0], r, rows)
+				text = w.append(text[:0], r, ids)
 				if err := again(ctx, conn, string(text)); err != nil {
 					return err
 				}

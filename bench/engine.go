@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// unjudged is the competitor without a conflict engine: the same program, built
+// with the tag of that name.
+const unjudged = "duplex without the engine"
+
+// A face is how a contest of the engine looks.
+type face struct {
+	name, title string
+	unique      bool // the table has a unique key besides its identity
+	oneSide     bool // one site writes, so that the index of the other is empty
+}
+
+// faces is every kind of contest of the engine.
+func faces() []face {
+	return []face{
+		{"both", "both sites have half of it", false, false},
+		{"unique", "both sites have half of it, and c is unique", true, false},
+		{"one", "one site has all of it", false, true},
+	}
+}
+
+// engine makes the contests that show what the conflict engine costs where
+// nothing conflicts: each site has a backlog of rows of its own, and one process
+// carries both at once.
+func engine(o *options) ([]contest, error) {
+	var out []contest
+	for _, name := range o.work {
+		w, err := findWork(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range faces() {
+			out = append(out, contest{
+				name: "engine-" + f.name + "-" + w.name,
+				title: fmt.Sprintf("catch up both ways with %s transactions, %s; %s; table of %s rows",
+					number(float64(o.txns)), w.title, f.title, number(float64(o.rows))),
+				unit: "txn",
+				open: func(ctx context.Context, r *rig) ([]competitor, error) { return openEngine(ctx, r, w, f) },
+			})
+		}
+	}
+	return out, nil
+}
+
+// The folders of two stopped servers with a backlog each, as every run begins.
+const (
+	firstA = "first-a"
+	firstB = "first-b"
+)
+
+func openEngine(ctx context.Context, r *rig, w work, f face) ([]competitor, error) {
+	r.twoWay = true
+	without, err := r.build(ctx, "duplex-unjudged", "unjudged")
+	if err != nil {
+		return nil, err
+	}
+	if err := bothFirst(ctx, r, w, f); err != nil {
+		return nil, err
+	}
+	build := func(name, program string) competitor {
+		return competitor{name, func(ctx context.Context, no int) (sample, error) {
+			profile := fmt.Sprintf("%s-%s-%d", f.name, w.name, no)
+			if name != ours {
+				profile += "-without"
+			}
+			return r.bothWays(ctx, program, profile)
+		}}
+	}
+	out := []competitor{build(ours, r.program), build(unjudged, without)}
+	if r.other != "" {
+		out = append(out, build(otherBuild, r.other))
+	}
+	return out, nil
+}
+
+// bothFirst makes the two servers that every run begins with: equal, joined by
+// duplex, and then written.
+func bothFirst(ctx context.Context, r *rig, w work, f face) error {
+	a, err := r.start(ctx, firstA, sourceID, "")
+	if err != nil {
+		return err
+	}
+	if err := fill(ctx, a, r.rows); err != nil {
+		return err
+	}
+	if f.unique {
+		if err := a.exec(ctx, unique); err != nil {
+			return err
+		}
+	}
+	b, err := r.start(ctx, firstB, targetID, "")
+	if err != nil {
+		return err
+	}
+	r.say("  copying the rows to the other site")
+	if err := r.runDuplex(ctx, &sample{}, a, b, ""); err != nil {
+		return err
+	}
+	r.say("  writing the backlogs")
+	half := r.rows / 2
+	parts := []struct {
+		s    *server
+		txns int
+		ids  span
+	}{{a, r.txns - r.txns/2, span{1, half}}, {b, r.txns / 2, span{1 + half, half}}}
+	if f.oneSide {
+		parts = parts[:1]
+		parts[0].txns = r.txns
+	}
+	for _, p := range parts {
+		if err := backlog(ctx, p.s, w, p.txns, p.ids); err != nil {
+			return err
+		}
+	}
+	for _, s := range []*server{a, b} {
+		if err := r.stop(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bothWays lets a build carry both backlogs.
+func (r *rig) bothWays(ctx context.Context, program, profile string) (sample, error) {
+	var s sample
+	a, err := r.start(ctx, "a", sourceID, firstA)
+	if err != nil {
+		return s, err
+	}
+	b, err := r.start(ctx, "b", targetID, firstB)
+	if err != nil {
+		return s, err
+	}
+	for _, t := range []*server{a, b} {
+		if err := warm(ctx, t); err != nil {
+			return s, err
+		}
+	}
+	s, err = measure(ctx, r.txns, a, b, func(s *sample) error { return r.runBuild(ctx, program, s, a, b, profile) })
+	if err != nil {
+		return s, err
+	}
+	if err := equal(ctx, a, b); err != nil {
+		return s, err
+	}
+	for _, t := range []*server{a, b} {
+		if err := r.end(t); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
