@@ -119,6 +119,9 @@ func (w *watch) lines(p project.Progress) []string {
 			fmt.Sprintf("  %-24s %8s rows/s   lag %s, p99 %s   queued %s", l.Link.From+" > "+l.Link.To,
 				number(w.rates[l.Link].perSecond()), brief(l.Apply.Lag), brief(l.Apply.LagP99), size(l.Queue.Bytes)),
 			fmt.Sprintf("    %s transactions, applied below %s", number(l.Transactions), number(l.Apply.Low)))
+		if w.project.TwoWay() {
+			lines = append(lines, "    "+judged(&l))
+		}
 	}
 	if p.Verify != nil && p.Report == nil {
 		lines = append(lines, "  verify  "+verifying(*p.Verify))
@@ -139,11 +142,28 @@ func (w *watch) line(p project.Progress) string {
 	for _, l := range s.Links {
 		parts = append(parts, fmt.Sprintf("%s > %s %s rows/s, lag %s, low %s, queued %s", l.Link.From, l.Link.To,
 			number(w.rates[l.Link].perSecond()), brief(l.Apply.Lag), number(l.Apply.Low), size(l.Queue.Bytes)))
+		if l.Apply.Conflicts > 0 || l.Reader.IndexKeys > 0 || l.Queue.Spooled > 0 {
+			parts = append(parts, judged(&l))
+		}
 	}
 	if p.Verify != nil && p.Report == nil {
 		parts = append(parts, "verify "+verifying(*p.Verify))
 	}
 	return strings.Join(parts, " · ")
+}
+
+// judged is what a link has decided, and what its source holds in memory and on
+// disk for that: the writes that the other side may not have seen.
+func judged(l *pair.LinkStatus) string {
+	text := fmt.Sprintf("%s conflicts at %s (%s ambiguous, %s drift)", number(l.Apply.Conflicts), l.Link.To, number(l.Apply.Ambiguous), number(l.Apply.Drifts))
+	text += fmt.Sprintf("   %s keys of %s unsettled, %s", number(uint64(l.Reader.IndexKeys)), l.Link.From, size(l.Reader.IndexBytes))
+	if l.Reader.Tasks > 0 {
+		text += fmt.Sprintf("   %d rows to look at again", l.Reader.Tasks)
+	}
+	if l.Queue.Spooled > 0 {
+		text += fmt.Sprintf("   %s waiting on disk", size(l.Queue.Spooled))
+	}
+	return text
 }
 
 // A rate is how fast a counter grows, over the last two seconds.

@@ -2,13 +2,11 @@ package project
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"duplex/internal/checkpoint"
 	"duplex/internal/config"
 	"duplex/internal/copy"
-	"duplex/internal/tenant"
 )
 
 // Status is a project as its tenants show it, whether or not anything runs.
@@ -66,7 +64,7 @@ func (s *Sites) Status(ctx context.Context) (Status, error) {
 	offsets := map[string]time.Duration{}
 	for _, site := range p.Sites {
 		t := s.Tenant(site.Name)
-		offset, err := clockOffset(ctx, t)
+		offset, _, err := t.Offset(ctx)
 		if err != nil {
 			return st, err
 		}
@@ -156,26 +154,4 @@ func (s *Sites) copied(ctx context.Context, st *Status) error {
 		st.Phase = "incremental"
 	}
 	return nil
-}
-
-// clockOffset measures how far a tenant's clock is ahead of this machine's:
-// the best of a few round trips.
-func clockOffset(ctx context.Context, t *tenant.Tenant) (time.Duration, error) {
-	best, offset := time.Hour, time.Duration(0)
-	for range 5 {
-		var text string
-		began := time.Now()
-		if err := t.DB().QueryRowContext(ctx, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)").Scan(&text); err != nil {
-			return 0, fmt.Errorf("site %s: read the clock: %w", t.Site, err)
-		}
-		trip := time.Since(began)
-		at, err := time.Parse("2006-01-02 15:04:05.999999", text)
-		if err != nil {
-			return 0, fmt.Errorf("site %s: read the clock: %w", t.Site, err)
-		}
-		if trip < best {
-			best, offset = trip, at.Sub(began.Add(trip/2))
-		}
-	}
-	return offset, nil
 }
