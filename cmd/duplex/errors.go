@@ -86,6 +86,7 @@ func hints() []struct {
 		{apply.ErrStatement, "carry the statement over by hand on the other side"},
 		{apply.ErrTable, "see `duplex check FILE` for what differs"},
 		{pair.ErrSchema, "make the target's table like the source's, or drop it there, then run again"},
+		{pair.ErrRules, "see \"Changing a policy\" in docs/operations.md"},
 		{project.ErrNotRunning, "start `duplex run FILE` and keep it running"},
 		{tenant.ErrMode, "use a tenant in MySQL mode"},
 	}

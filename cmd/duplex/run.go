@@ -18,7 +18,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var until string
-	var skip bool
+	var skip, rulesNow bool
 	c := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run the project: check, schema, copy, changes, verification; resumes where it was",
@@ -28,15 +28,18 @@ func (a *app) runCommand() *cobra.Command {
 			if u != project.Never && u != project.CaughtUp && u != project.Verified {
 				return &exitError{code: exitUsage, err: fmt.Errorf("--until %q: not caught-up or verified", until)}
 			}
-			return a.polite(c.Context(), func(ctx context.Context) error { return a.run(ctx, args[0], u, skip) })
+			return a.polite(c.Context(), func(ctx context.Context) error {
+				return a.run(ctx, args[0], project.Options{Until: u, RulesNow: rulesNow}, skip)
+			})
 		},
 	}
 	c.Flags().StringVar(&until, "until", "", "end by itself: caught-up (all that was committed is applied) or verified")
 	c.Flags().BoolVar(&skip, "skip-check", false, "start without the precheck")
+	c.Flags().BoolVar(&rulesNow, "rules-now", false, "change conflict rules of delta and newest-by-column: nobody writes either site")
 	return c
 }
 
-func (a *app) run(ctx context.Context, file string, until project.Until, skip bool) error {
+func (a *app) run(ctx context.Context, file string, o project.Options, skip bool) error {
 	p, err := load(file)
 	if err != nil {
 		return err
@@ -51,7 +54,8 @@ func (a *app) run(ctx context.Context, file string, until project.Until, skip bo
 	debug.SetMemoryLimit(p.Limits.Memory)
 	w := newWatch(a, p)
 	defer w.close()
-	r := project.New(p, project.Options{Until: until, Log: w.log})
+	o.Log = w.log
+	r := project.New(p, o)
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
 	err = w.follow(r, ended)

@@ -69,7 +69,7 @@ func (p *placer) stopped(moves []conflict.Move) error {
 	for i := range moves {
 		m := &moves[i]
 		h := p.held[m.Key]
-		if m.Park != nil && h.parked == nil && h.plan.rule.Policy == conflict.Stop {
+		if m.Park != nil && h.parked == nil && h.plan.rule.At(m.Park.Order.Version).Policy == conflict.Stop {
 			return &Mismatch{
 				Table: h.plan.target, Key: h.plan.formatKey(m.Park.Row), Op: change.Update, Txn: "that takes its unique value or its parent",
 				Expected: m.Park.Row, Found: p.blocker(m, moves), Cause: conflict.ErrStop,
@@ -115,7 +115,8 @@ func (p *placer) blocker(m *conflict.Move, moves []conflict.Move) []change.Value
 func (p *placer) logPark(m *conflict.Move, by []change.Value) {
 	h := p.held[m.Key]
 	c := checkpoint.Conflict{
-		Table: h.plan.target.String(), Kind: string(conflict.UniqueKey), Policy: string(h.plan.rule.Policy), Key: h.plan.plainKey(m.Park.Row),
+		Table: h.plan.target.String(), Kind: string(conflict.UniqueKey), Key: h.plan.plainKey(m.Park.Row),
+		Policy: string(h.plan.rule.At(m.Park.Order.Version).Policy),
 	}
 	if by == nil {
 		c.Kind = string(conflict.ForeignKey)
@@ -134,7 +135,8 @@ func (p *placer) logPark(m *conflict.Move, by []change.Value) {
 func (p *placer) logReplaced(key conflict.Key) {
 	h := p.held[key]
 	p.conflicts = append(p.conflicts, checkpoint.Conflict{
-		Table: h.plan.target.String(), Kind: string(conflict.UniqueKey), Policy: string(h.plan.rule.Policy), Key: h.plan.plainKey(h.parked.Row),
+		Table: h.plan.target.String(), Kind: string(conflict.UniqueKey), Key: h.plan.plainKey(h.parked.Row),
+		Policy:   string(h.plan.rule.At(h.parked.Order.Version).Policy),
 		Winner:   string(conflict.LocalWon),
 		Local:    change.AppendJSON(nil, h.plan.target.Columns, h.table),
 		Incoming: change.AppendJSON(nil, h.plan.target.Columns, h.parked.Row),

@@ -41,6 +41,10 @@ var ddl = []string{
 		"`reason` varchar(64) NOT NULL, `blocked_by` varchar(255) NOT NULL, `parked_at` datetime(6) NOT NULL, " +
 		"PRIMARY KEY (`project`, `table_name`, `key_hash`)) " + charset,
 
+	"CREATE TABLE IF NOT EXISTS `duplex`.`rules` (" +
+		"`project` varchar(64) NOT NULL, `number` int unsigned NOT NULL, `rules` mediumtext NOT NULL, `from_version` bigint NOT NULL, " +
+		"`at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `number`)) " + charset,
+
 	// The indexes hold what the filters ask for, so that counting and searching read no image.
 	"CREATE TABLE IF NOT EXISTS `duplex`.`conflict` (" +
 		"`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +

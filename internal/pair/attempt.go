@@ -35,6 +35,10 @@ type attempt struct {
 	offsets [2]time.Duration // by which the sites' clocks are before ours
 	started time.Time
 	ended   chan struct{} // closed when the attempt is over
+
+	history  history // of the conflict rules
+	changing bool    // other rules are to follow: see change
+	draining bool    // only when nothing is under way
 }
 
 // A route is one direction: the reader of its source, the queue, the applier.
@@ -62,6 +66,7 @@ func (p *Pair) attempt(ctx context.Context) error {
 	if err == nil {
 		err = a.run(ctx)
 	}
+	a.changed(err)
 	p.set(nil)
 	if cerr := a.close(); cerr != nil { // not joined: err alone says whether to try again
 		p.cfg.Log.Debug("close what an attempt had open", "error", cerr)
@@ -142,6 +147,9 @@ func (a *attempt) run(ctx context.Context) error {
 	for _, t := range todo {
 		forward.applier.Copying(t.TargetDatabase, t.TargetName)
 	}
+	if err := a.readRules(ctx, tables, len(todo) == 0); err != nil {
+		return err
+	}
 	if err := a.relate(ctx, tables); err != nil {
 		return err
 	}
@@ -160,7 +168,11 @@ func (a *attempt) run(ctx context.Context) error {
 		}
 	}
 	a.set(a)
-	g.Go(func() error { return a.fill(ctx, tables, todo, source, target) })
+	if a.changing {
+		g.Go(func() error { return a.change(ctx) })
+	} else {
+		g.Go(func() error { return a.fill(ctx, tables, todo, source, target) })
+	}
 	return g.Wait()
 }
 

@@ -2,14 +2,11 @@ package pair
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
-	"duplex/internal/change"
 	"duplex/internal/checkpoint"
-	"duplex/internal/config"
 	"duplex/internal/conflict"
 	"duplex/internal/schema"
 )
@@ -100,45 +97,6 @@ func (j *judge) end(ctx context.Context) error {
 // judges reports whether what comes in at a site is judged by what its own
 // application wrote.
 func (a *attempt) judges() bool { return judged && a.cfg.Project.TwoWay() }
-
-// rules gives the conflict rules of a site's tables, by their names in SQL.
-func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
-	p := a.cfg.Project
-	rules := map[string]*conflict.Rule{}
-	for _, t := range tables {
-		r, err := a.ruleOf(p.Rule(t.Database, t.Name), t)
-		if err != nil {
-			return nil, err
-		}
-		r.Uncertain = uncertain
-		rules[string((&change.Table{Database: t.Database, Name: t.Name}).AppendName(nil))] = r
-	}
-	other := &conflict.Rule{Policy: conflict.Newest, Uncertain: uncertain}
-	return func(table string) *conflict.Rule {
-		if r := rules[table]; r != nil {
-			return r
-		}
-		return other
-	}, nil
-}
-
-func (a *attempt) ruleOf(c config.Rule, t *schema.Table) (*conflict.Rule, error) {
-	r := &conflict.Rule{Policy: conflict.Policy(c.Policy)}
-	if c.Policy == "" {
-		r.Policy = conflict.Newest
-	}
-	if c.Policy == config.PolicySite {
-		r.Rank = a.cfg.Project.Rank(c.Site)
-	}
-	for _, name := range c.Columns {
-		i := t.Column(name)
-		if i < 0 {
-			return nil, fmt.Errorf("%w: conflict rule of %s: there is no column %s", ErrSchema, t, name)
-		}
-		r.Columns = append(r.Columns, i)
-	}
-	return r, nil
-}
 
 // relate reads how the rows of each route's target stand in each other's way,
 // and what is decided by which rule. source is the source's tables: the target may

@@ -43,12 +43,16 @@ const (
 type Config struct {
 	Project *config.Project
 	Spool   string // folder for transactions that are larger than their budget; "" is the system's
-	Log     *slog.Logger
+	// RulesNow lets conflict rules change that cannot while the sites are written:
+	// the caller says that nobody writes them.
+	RulesNow bool
+	Log      *slog.Logger
 }
 
 // A Pair is made for one run.
 type Pair struct {
-	cfg Config
+	cfg      Config
+	handover *handover // of an attempt that has made room for other conflict rules; nil: none has. Only Run uses it
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and made anew when something below changes
@@ -78,6 +82,9 @@ func (p *Pair) Run(ctx context.Context) error {
 		err := p.attempt(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, errChanging) {
+			continue
 		}
 		if class := tenant.Classify(err); class != tenant.Reconnect && class != tenant.Retry {
 			return err

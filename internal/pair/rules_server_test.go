@@ -1,0 +1,245 @@
+package pair_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/config"
+	"duplex/internal/pair"
+	servers "duplex/test/tenant"
+)
+
+// An again is a pair that is run again and again over the same sites.
+type again struct {
+	sides [2]*sql.DB
+	text  string
+}
+
+func newAgain(t *testing.T, kind servers.Kind) *again {
+	s := &again{text: "name: shop\nscenario: active-active\nsource: a\ntables: {include: [\"shop.*\"]}\nsites:\n"}
+	for i, name := range []string{"a", "b"} {
+		server := servers.For(t, kind)
+		s.sides[i] = server.DB(t)
+		s.text += fmt.Sprintf("  %s: {address: %q, user: %q, password: %q}\n", name, server.Addr(), server.User(), server.Password())
+	}
+	for _, q := range []string{
+		"CREATE DATABASE shop",
+		"CREATE TABLE shop.plain (id int PRIMARY KEY, v varchar(40), n int) ENGINE=InnoDB",
+		"CREATE TABLE shop.sums (id int PRIMARY KEY, v varchar(40), n int NOT NULL) ENGINE=InnoDB",
+	} {
+		_, err := s.sides[0].Exec(q)
+		require.NoError(t, err)
+	}
+	return s
+}
+
+// run runs the pair until it is steady and do has returned, or until it fails.
+func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair)) error {
+	file := filepath.Join(t.TempDir(), "p.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(s.text+"conflict: {"+rules+"}\n"), 0o600))
+	p, err := config.Load(file)
+	require.NoError(t, err)
+	x := pair.New(pair.Config{Project: p, Spool: t.TempDir(), RulesNow: now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		err := x.Run(ctx)
+		cancel()
+		done <- err
+	}()
+	if err = x.Barrier(ctx); err == nil {
+		do(x)
+	}
+	cancel()
+	return <-done
+}
+
+// write writes rows at both sides until stop is closed.
+func (s *again) write(t *testing.T, stop <-chan struct{}) *sync.WaitGroup {
+	var wg sync.WaitGroup
+	for side, db := range s.sides {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				q := fmt.Sprintf("INSERT INTO shop.plain VALUES (%d, '%d:%d', 1) ON DUPLICATE KEY UPDATE v = VALUES(v), n = n + 1", n%5, side, n)
+				if n%7 == 6 {
+					q = fmt.Sprintf("DELETE FROM shop.plain WHERE id = %d", n%5)
+				}
+				if _, err := db.Exec(q); err != nil && !strings.Contains(err.Error(), "1213") && !strings.Contains(err.Error(), "1205") {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	return &wg
+}
+
+// count waits until a query gives at least least.
+func (s *again) count(t *testing.T, db *sql.DB, least int, query string) {
+	require.Eventually(t, func() bool {
+		var n int
+		return db.QueryRow(query).Scan(&n) == nil && n >= least
+	}, 50*time.Second, 20*time.Millisecond, query)
+}
+
+func (s *again) equal(t *testing.T) {
+	for _, q := range []string{"SELECT * FROM shop.plain ORDER BY id", "SELECT * FROM shop.sums ORDER BY id", "SELECT number, from_version, rules FROM duplex.rules ORDER BY 1"} {
+		require.Equal(t, dump(t, s.sides[0], q), dump(t, s.sides[1], q), q)
+	}
+}
+
+// TestRulesChange: the project file says another policy while both sites write
+// the same rows all the time. Each decision is by the policy of its two
+// versions, at both sites alike.
+func TestRulesChange(t *testing.T) {
+	for _, kind := range servers.LogKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			s := newAgain(t, kind)
+			require.NoError(t, s.run(t, "policy: newest", false, func(*pair.Pair) {}))
+			stop := make(chan struct{})
+			wg := s.write(t, stop)
+			end := sync.OnceFunc(func() { close(stop); wg.Wait() })
+			defer end()
+			for i, rules := range []string{"policy: newest", "policy: site, site: a", "policy: site, site: b"} {
+				require.NoError(t, s.run(t, rules, false, func(p *pair.Pair) {
+					for _, db := range s.sides {
+						s.count(t, db, 20, "SELECT COUNT(*) FROM duplex.conflict WHERE local_stamp <> '' AND incoming_stamp <> '' AND "+
+							"LEAST(SUBSTRING_INDEX(local_stamp, '/', -1) + 0, SUBSTRING_INDEX(incoming_stamp, '/', -1) + 0) >= (SELECT MAX(from_version) FROM duplex.rules)")
+					}
+					if i == 2 {
+						end()
+						require.NoError(t, p.Barrier(t.Context()))
+						s.equal(t)
+					}
+				}))
+			}
+			s.decisions(t)
+		})
+	}
+}
+
+// decisions holds the conflict logs against duplex.rules.
+func (s *again) decisions(t *testing.T) {
+	var from [4]int64
+	for n := 2; n <= 3; n++ {
+		require.NoError(t, s.sides[0].QueryRow("SELECT from_version FROM duplex.rules WHERE number = ?", n).Scan(&from[n]))
+	}
+	require.Less(t, from[2], from[3])
+	for side, db := range s.sides {
+		seen := map[string]int{}
+		for _, line := range strings.Split(strings.TrimSpace(dump(t, db, "SELECT policy, winner, local_stamp, incoming_stamp FROM duplex.conflict WHERE local_stamp <> '' AND incoming_stamp <> ''")), "\n") {
+			f := strings.Split(line, "|")
+			var seq uint64
+			var local, incoming int64
+			_, err := fmt.Sscanf(f[2]+" "+f[3], "%d/%d %d/%d", &seq, &local, &seq, &incoming)
+			require.NoError(t, err, line)
+			era := func(v int64) int {
+				switch {
+				case v >= from[3]:
+					return 3
+				case v >= from[2]:
+					return 2
+				}
+				return 1
+			}
+			policy, wins := "newest", local > incoming || local == incoming && side == 1
+			if e := era(local); e > 1 && e == era(incoming) {
+				policy, wins = "site", side == e-2 // first a, then b
+			}
+			require.Equal(t, policy, f[0], line)
+			require.Equal(t, wins, f[1] == "local", "side %d: %s", side, line)
+			seen[fmt.Sprintf("%d and %d", min(era(local), era(incoming)), max(era(local), era(incoming)))]++
+		}
+		t.Logf("side %d: %v", side, seen)
+		for _, k := range []string{"1 and 1", "2 and 2", "3 and 3"} {
+			require.NotZero(t, seen[k], k)
+		}
+	}
+}
+
+// TestRulesThatMerge: sums do not begin or end while something is under way.
+func TestRulesThatMerge(t *testing.T) {
+	s := newAgain(t, servers.LogKinds()[0])
+	const adds = "policy: newest, tables: {shop.sums: {policy: delta, columns: [n]}}"
+	put := func(p *pair.Pair) {
+		_, err := s.sides[0].Exec("REPLACE INTO shop.sums VALUES (1, 'x', 10)")
+		require.NoError(t, err)
+		require.NoError(t, p.Barrier(t.Context()))
+	}
+	require.NoError(t, s.run(t, "policy: newest", false, put))
+	err := s.run(t, adds, false, func(*pair.Pair) { t.Error("it runs") })
+	require.ErrorIs(t, err, pair.ErrRules)
+	require.ErrorContains(t, err, "`shop`.`sums` from newest to delta (n)")
+	require.ErrorContains(t, err, "--rules-now")
+	require.NoError(t, s.run(t, "policy: newest", false, put), "nothing has changed")
+
+	add := func(*pair.Pair) {
+		for _, db := range s.sides {
+			_, err := db.Exec("UPDATE shop.sums SET n = n + 1")
+			require.NoError(t, err)
+		}
+	}
+	add(nil)
+	require.NoError(t, s.run(t, adds, true, func(*pair.Pair) { s.equal(t) }))
+	require.Equal(t, "11\n", dump(t, s.sides[1], "SELECT n FROM shop.sums"), "one of the two, by the old rule")
+	add(nil)
+	require.NoError(t, s.run(t, adds, false, func(*pair.Pair) { s.equal(t) }))
+	require.Equal(t, "13\n", dump(t, s.sides[0], "SELECT n FROM shop.sums"))
+}
+
+// TestRulesJudgedBefore: a conflict that the old rules have decided is not
+// decided again by others.
+func TestRulesJudgedBefore(t *testing.T) {
+	s := newAgain(t, servers.LogKinds()[0])
+	require.NoError(t, s.run(t, "policy: newest", false, func(*pair.Pair) {}))
+	clash := func() {
+		_, err := s.sides[1].Exec("REPLACE INTO shop.plain VALUES (1, 'higher and older', 9)")
+		require.NoError(t, err)
+		// The log says whole seconds.
+		_, err = s.sides[0].Exec("DO SLEEP(1.1)")
+		require.NoError(t, err)
+		_, err = s.sides[0].Exec("REPLACE INTO shop.plain VALUES (1, 'newer', 0)")
+		require.NoError(t, err)
+	}
+	clash()
+	rules := "policy: newest-by-column, columns: [n], tables: {shop.sums: {policy: newest}}"
+	require.NoError(t, s.run(t, rules, true, func(*pair.Pair) { s.equal(t) }))
+	require.Equal(t, "1|newer|0\n", dump(t, s.sides[1], "SELECT * FROM shop.plain"))
+	clash()
+	require.NoError(t, s.run(t, rules, false, func(*pair.Pair) { s.equal(t) }))
+	require.Equal(t, "1|higher and older|9\n", dump(t, s.sides[0], "SELECT * FROM shop.plain"))
+}
+
+// TestRulesAfterStop: what has stopped a link is judged by the policy that
+// follows.
+func TestRulesAfterStop(t *testing.T) {
+	s := newAgain(t, servers.LogKinds()[0])
+	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) {}))
+	for i, db := range s.sides {
+		_, err := db.Exec("INSERT INTO shop.plain VALUES (1, ?, 0)", i)
+		require.NoError(t, err)
+	}
+	for range 2 {
+		require.Error(t, s.run(t, "policy: stop", false, func(*pair.Pair) { t.Error("it runs") }))
+	}
+	require.NoError(t, s.run(t, "policy: site, site: a", false, func(*pair.Pair) { s.equal(t) }))
+	require.Equal(t, "0\n", dump(t, s.sides[1], "SELECT v FROM shop.plain"))
+	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) {}))
+	require.Equal(t, "3\n", dump(t, s.sides[1], "SELECT COUNT(*) FROM duplex.rules"))
+}
