@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"duplex/internal/change"
@@ -104,13 +105,16 @@ func (t *target) lookup(b *batch) (err error) {
 	if t.site == nil {
 		return nil
 	}
+	for _, n := range b.nets { // before the reader is held up
+		if n.local = nil; n.hash == 0 {
+			n.hash = n.row().Hash()
+		}
+	}
 	t.site.Observe(func(o *conflict.Observer) {
 		x := o.Index()
-		known := x.Len() > 0
-		for _, n := range b.nets {
-			n.local = nil
-			if known {
-				n.local = x.Find(n.row())
+		if x.Len() > 0 {
+			for _, n := range b.nets {
+				n.local = x.FindHashed(n.hash, n.row())
 			}
 		}
 		err = x.Err()
@@ -144,9 +148,18 @@ func (t *target) caseOf(n *net) *conflict.Case {
 
 // note takes what was decided into the mark and into the conflict log.
 func (t *target) note(b *batch, many bool) {
+	if t.site != nil && many {
+		t.notes.Keys = slices.Grow(t.notes.Keys, len(b.nets))
+	}
 	for _, n := range b.nets {
-		if t.site != nil && (many || !n.plain || n.plan.equal(n.before, n.after)) {
+		switch {
+		case t.site == nil:
+		case !n.plain:
 			t.notes.Add(t.caseOf(n), &n.out, many)
+		default:
+			if same := n.plan.equal(n.before, n.after); same || many {
+				t.notes.Keys = append(t.notes.Keys, conflict.KeyNote{Hash: n.hash, Txn: n.out.Txn, Silent: same})
+			}
 		}
 		for i := range n.out.Decisions {
 			t.log(n.plan, &n.out.Decisions[i])

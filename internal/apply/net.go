@@ -24,6 +24,7 @@ type net struct {
 	locked  bool
 
 	// decided:
+	hash  uint64          // of the row's key, from lookup on
 	local *conflict.Local // what the target's own reader knows of the row
 	plain bool            // nothing speaks against it
 	out   conflict.Outcome

@@ -58,15 +58,20 @@ func (a *applied) mark(version int64, carried, notes []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range n.Keys {
+	for i := range n.Keys {
+		k := &n.Keys[i]
 		k.Txn += len(a.Carried)
-		a.Notes.Keys = append(a.Notes.Keys, k)
 		if k.Doubt {
 			if a.doubt == nil {
 				a.doubt = map[uint64]bool{}
 			}
 			a.doubt[k.Hash] = true
 		}
+	}
+	if a.Notes.Keys == nil { // mostly a group has one mark
+		a.Notes.Keys = n.Keys
+	} else {
+		a.Notes.Keys = append(a.Notes.Keys, n.Keys...)
 	}
 	a.Notes.Judged = append(a.Notes.Judged, n.Judged...)
 	a.Notes.Restored = append(a.Notes.Restored, n.Restored...)

@@ -327,8 +327,10 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 }
 
 // Find gives what the index knows of a key, nil if nothing.
-func (x *Index) Find(key Key) *Local {
-	hash := key.Hash()
+func (x *Index) Find(key Key) *Local { return x.FindHashed(key.Hash(), key) }
+
+// FindHashed is Find for who has the key's hash at hand.
+func (x *Index) FindHashed(hash uint64, key Key) *Local {
 	if e := x.hot(hash, key); e != nil {
 		return x.local(e.local(x.rules(key.Table)), key)
 	}

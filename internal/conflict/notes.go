@@ -124,7 +124,11 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	}
 	n.Placed = raw[0] == notesPlaced
 	d := &notesReader{raw: raw[1:]}
-	for range d.count() {
+	keys := d.count()
+	if keys > 0 {
+		n.Keys = make([]KeyNote, 0, keys)
+	}
+	for range keys {
 		k := KeyNote{Hash: d.hash()}
 		x := d.uvarint()
 		k.Txn, k.Silent, k.Doubt, k.Lost = int(x>>3), x&1 != 0, x&2 != 0, x&4 != 0

@@ -161,16 +161,14 @@ func (o *Observer) Applied(a *Applied) error {
 		}
 		return nil
 	}
-	notes := make(map[uint64]KeyNote, len(a.Notes.Keys))
 	for _, k := range a.Notes.Keys {
-		notes[k.Hash] = k
 		if k.Silent {
 			if err := o.late(a, k, nil); err != nil {
 				return err
 			}
 		}
 	}
-	if err := o.rows(a, notes); err != nil {
+	if err := o.rows(a); err != nil {
 		return err
 	}
 	o.settle(a.Carried)
@@ -178,7 +176,14 @@ func (o *Observer) Applied(a *Applied) error {
 }
 
 // rows takes in what the log shows.
-func (o *Observer) rows(a *Applied, notes map[uint64]KeyNote) error {
+func (o *Observer) rows(a *Applied) error {
+	if len(a.Rows)+len(a.Keys) == 0 { // as of most
+		return nil
+	}
+	notes := make(map[uint64]KeyNote, len(a.Notes.Keys))
+	for _, k := range a.Notes.Keys {
+		notes[k.Hash] = k
+	}
 	for i := range a.Rows {
 		row := &a.Rows[i]
 		k, written, err := a.note(notes, row.Key.Table, row.Key.Hash())
