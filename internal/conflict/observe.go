@@ -103,7 +103,7 @@ func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, afte
 		o.index.sums.put(r, key, s.Seq, before, after)
 	}
 	if t := o.recent.local(key, before, after); t != nil {
-		o.tasks = append(o.tasks, t)
+		o.look(t)
 	}
 }
 
