@@ -64,43 +64,42 @@ func (a *Applier) wake() {
 	a.idle.Broadcast()
 }
 
+// mendAtOnce is how many tasks one transaction does: what takes time is to reach
+// the end of the log. After so many failures each goes alone.
+const mendAtOnce, mendAlone = 64, 3
+
 func (m *mender) mendAll(ctx context.Context) error {
+	pause, failed := firstPause, 0
 	for {
-		var task *conflict.Task
-		m.site.Observe(func(o *conflict.Observer) { task = o.Task() })
-		if task == nil {
+		tasks := m.take(failed)
+		if len(tasks) == 0 {
 			return nil
 		}
-		if err := m.mend(ctx, task); err != nil {
-			return fmt.Errorf("%s: %w", task.Key.Table, err)
-		}
-		m.site.Observe(func(o *conflict.Observer) { o.Done(task) })
-	}
-}
-
-// mend makes a task's transaction durable, whatever number of attempts that
-// takes.
-func (m *mender) mend(ctx context.Context, task *conflict.Task) error {
-	pause := firstPause
-	for attempt := 0; ; attempt++ {
 		t := &target{lane: m.lane}
 		t.begin(m.record(nil))
-		err := t.mend(ctx, task)
+		err := t.mend(ctx, tasks)
 		if err == nil {
+			pause, failed = firstPause, 0
 			m.count.decided(t.conflicts)
-			return nil
+			m.site.Observe(func(o *conflict.Observer) {
+				for _, x := range tasks {
+					o.Done(x)
+				}
+			})
+			continue
 		}
 		class := tenant.Classify(err)
-		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
-			return err
+		if class == tenant.Reconnect || ctx.Err() != nil || failed == attempts {
+			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
 		if _, rerr := m.session.ExecAll(ctx, "ROLLBACK; "+m.settings()); rerr != nil {
 			return errors.Join(err, rerr)
 		}
 		t.rolledBack()
 		if class != tenant.Retry && class != tenant.Duplicate {
-			return err
+			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
+		failed++
 		m.count.retries.Add(1)
 		select {
 		case <-ctx.Done():
@@ -111,42 +110,65 @@ func (m *mender) mend(ctx context.Context, task *conflict.Task) error {
 	}
 }
 
-// mend locks the task's row, lets the reader reach the end of the log, and does
+// take gives what is to be done next. Where nobody waits for what the application
+// has given up there is nothing to look at.
+func (m *mender) take(failed int) (tasks []*conflict.Task) {
+	n := mendAtOnce
+	if failed >= mendAlone {
+		n = 1
+	}
+	m.site.Observe(func(o *conflict.Observer) {
+		for len(tasks) == 0 {
+			all := o.Take(n)
+			if len(all) == 0 {
+				return
+			}
+			for _, t := range all {
+				if t.Revisit && !m.parked.Has(t.Key) && !m.parked.any(t.Released) && !m.parked.any(t.Given) {
+					o.Done(t)
+				} else {
+					tasks = append(tasks, t)
+				}
+			}
+		}
+	})
+	return tasks
+}
+
+// mend locks the tasks' rows, lets the reader reach the end of the log, and does
 // what is still to be done.
-func (t *target) mend(ctx context.Context, task *conflict.Task) error {
+func (t *target) mend(ctx context.Context, tasks []*conflict.Task) error {
 	if err := t.send(ctx); err != nil {
 		return err
 	}
 	p := t.newPlacer()
-	var plan *conflict.Plan
-	moves, err := p.place(ctx, []conflict.Key{task.Key}, func() ([]writing, error) {
-		if task.Revisit {
-			return nil, nil
-		}
-		t.site.Observe(func(o *conflict.Observer) {
-			c := p.claimant(o, task.Key)
-			plan = task.Plan(c.Union(), c.Parked != nil && c.Table == nil && !c.Stale)
-		})
-		if plan == nil || !plan.Write {
-			return nil, nil
-		}
-		return []writing{{task.Key, plan.After, task.Local.Order()}}, nil
-	}, task)
+	keys := make([]conflict.Key, len(tasks))
+	for i, x := range tasks {
+		keys[i] = x.Key
+	}
+	plans := make([]*conflict.Plan, len(tasks))
+	moves, err := p.place(ctx, keys, func() ([]writing, error) { return p.planned(tasks, plans), nil }, tasks)
 	if err != nil {
 		return err
 	}
-	own := p.held[task.Key].plan
-	if plan == nil && len(moves) == 0 {
+	something := len(moves) > 0
+	for i, plan := range plans {
+		if plan == nil {
+			continue
+		}
+		something = true
+		t.notes.Judged = append(t.notes.Judged, plan.Notes.Judged...)
+		t.notes.Restored = append(t.notes.Restored, plan.Notes.Restored...)
+		t.record.Version = max(t.record.Version, plan.Version)
+		if plan.Log != nil {
+			t.log(p.held[keys[i]].plan, plan.Log)
+		}
+	}
+	if !something {
 		_, err := t.session.ExecAll(ctx, "ROLLBACK")
 		return err
 	}
-	if plan != nil {
-		t.notes, t.record.Version = plan.Notes, plan.Version
-		if plan.Log != nil {
-			t.log(own, plan.Log)
-		}
-	}
-	t.notes.Placed = task.Revisit || plan.Write && own.unique
+	t.notes.Placed = true
 	s := t.newScript(ctx)
 	t.mark(s, true)
 	p.moves(s, moves)
@@ -155,6 +177,24 @@ func (t *target) mend(ctx context.Context, task *conflict.Task) error {
 	}
 	p.settled(moves)
 	return nil
+}
+
+// planned asks what is to be done about each task, and gives what is written.
+func (p *placer) planned(tasks []*conflict.Task, plans []*conflict.Plan) []writing {
+	var out []writing
+	p.site.Observe(func(o *conflict.Observer) {
+		for i, x := range tasks {
+			if plans[i] = nil; x.Revisit {
+				continue
+			}
+			c := p.claimant(o, x.Key)
+			plans[i] = x.Plan(c.Union(), c.Parked != nil && c.Table == nil && !c.Stale)
+			if plans[i] != nil && plans[i].Write {
+				out = append(out, writing{x.Key, plans[i].After, x.Local.Order()})
+			}
+		}
+	})
+	return out
 }
 
 // send begins the transaction where no row is locked with that.

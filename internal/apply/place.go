@@ -54,8 +54,8 @@ type writing struct {
 
 // place locks keys and whatever stands in their way, and gives what is to be
 // moved. decide says what is written, each time the reader has reached the end
-// of the log; task, unless nil, says what is placed anew without being written.
-func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() ([]writing, error), task *conflict.Task) ([]conflict.Move, error) {
+// of the log; tasks say what is placed anew without being written.
+func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() ([]writing, error), tasks []*conflict.Task) ([]conflict.Move, error) {
 	if err := p.hold(ctx, keys); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() (
 		if err != nil {
 			return nil, err
 		}
-		moves, want, needed := p.plan(writes, task)
+		moves, want, needed := p.plan(writes, tasks)
 		if len(want)+len(needed) == 0 {
 			return moves, nil
 		}
@@ -79,17 +79,19 @@ func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() (
 
 // plan places what is held. want are values whose claimants and givers are not
 // held yet, needed those of which that is true of who needs them.
-func (p *placer) plan(writes []writing, task *conflict.Task) (moves []conflict.Move, want, needed []conflict.Claim) {
+func (p *placer) plan(writes []writing, tasks []*conflict.Task) (moves []conflict.Move, want, needed []conflict.Claim) {
 	p.site.Observe(func(o *conflict.Observer) {
 		pl := conflict.NewPlacement(p.claims)
 		if p.related() {
 			pl.Relations(p.needs, p.gives)
 		}
 		clear(p.writes)
-		if task != nil && task.Revisit {
-			pl.Look(p.claimant(o, task.Key))
-			pl.Release(task.Released)
-			pl.Given(task.Given)
+		for _, x := range tasks {
+			if x.Revisit {
+				pl.Look(p.claimant(o, x.Key))
+				pl.Release(x.Released)
+				pl.Given(x.Given)
+			}
 		}
 		for _, w := range writes {
 			p.writes[w.key] = true

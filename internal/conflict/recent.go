@@ -18,6 +18,7 @@ type recent struct {
 	gives  func(key Key, row []change.Value) []Claim // nil: there are no foreign keys
 	parked ParkedView
 	unique func(table string) bool // nil: any may have unique keys
+	looks  map[uint64]*Task        // that are a Revisit, by hash of their key: the newest of each
 	next   uint64                  // seq of the next local transaction
 	dated  hashes[dated]
 	look   int // settle goes over dated when they are as many
@@ -43,7 +44,7 @@ func (d dated) order() Order {
 // Unique makes the observer serve tables with unique keys: claims gives what a
 // row claims, and parked is what waits for it.
 func (o *Observer) Unique(claims func(key Key, row []change.Value) []Claim, parked ParkedView) {
-	o.recent = &recent{index: o.index, claims: claims, parked: parked, next: o.next}
+	o.recent = &recent{index: o.index, claims: claims, parked: parked, next: o.next, looks: map[uint64]*Task{}}
 }
 
 // UniqueTables says, after Unique, which tables have unique keys, so that what

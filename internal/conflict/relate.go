@@ -45,7 +45,7 @@ func (p *Placement) Look(c Claimant) {
 // to be locked: a parent, or an older claimant of another of its values.
 func (o *Observer) lookAgain(key Key) {
 	if o.recent != nil && o.cfg.Without&WithoutSecondLook == 0 && o.recent.parked.Has(key) {
-		o.tasks = append(o.tasks, &Task{Key: key, Revisit: true})
+		o.look(&Task{Key: key, Revisit: true})
 	}
 }
 

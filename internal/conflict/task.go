@@ -1,6 +1,10 @@
 package conflict
 
-import "duplex/internal/change"
+import (
+	"slices"
+
+	"duplex/internal/change"
+)
 
 // A Task is something that the late check has found: a local write to be put
 // back, or one that was rightly overridden and is not in the conflict log.
@@ -22,6 +26,7 @@ type Task struct {
 	hash     uint64
 	silent   bool // what it is about is in the conflict log already
 	over     bool // nothing remains to be done
+	begun    bool // somebody is about to do it
 }
 
 // A Plan is what is to be written for a task, in one transaction.
@@ -90,9 +95,52 @@ func (o *Observer) Pending() int {
 	return n
 }
 
+// Take gives the oldest tasks, at most n, of keys that differ, for one
+// transaction: all their rows are locked, then the reader reaches the end of the
+// log, and so on as for one.
+func (o *Observer) Take(n int) []*Task {
+	var out []*Task
+	for _, t := range o.tasks {
+		if t.over {
+			continue
+		}
+		if len(out) == n || slices.ContainsFunc(out, func(x *Task) bool { return x.Key == t.Key }) {
+			break
+		}
+		t.begun = true
+		out = append(out, t)
+	}
+	return out
+}
+
+// look adds a task that is a Revisit. What it is about joins one of the same key
+// that nobody has begun: all that counts is how things are when it is done.
+func (o *Observer) look(t *Task) {
+	hash := t.Key.Hash()
+	if old := o.recent.looks[hash]; old != nil && !old.over && !old.begun && old.Key == t.Key {
+		old.Released = join(old.Released, t.Released)
+		old.Given = join(old.Given, t.Given)
+		return
+	}
+	o.recent.looks[hash] = t
+	o.tasks = append(o.tasks, t)
+}
+
+func join(a, b []Claim) []Claim {
+	for _, v := range b {
+		if !contains(a, v) {
+			a = append(a, v)
+		}
+	}
+	return a
+}
+
 // Done says that a task's transaction is durable, or that it had no plan.
 func (o *Observer) Done(t *Task) {
 	t.over = true
+	if hash := t.Key.Hash(); t.Revisit && o.recent.looks[hash] == t {
+		delete(o.recent.looks, hash)
+	}
 	if o.due[t.hash] == t {
 		delete(o.due, t.hash)
 		o.recent.applied(t.hash, t.Local.Order())
