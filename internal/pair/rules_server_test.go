@@ -241,5 +241,8 @@ func TestRulesAfterStop(t *testing.T) {
 	require.NoError(t, s.run(t, "policy: site, site: a", false, func(*pair.Pair) { s.equal(t) }))
 	require.Equal(t, "0\n", dump(t, s.sides[1], "SELECT v FROM shop.plain"))
 	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) {}))
+	_, err := s.sides[1].Exec("DELETE FROM duplex.rules WHERE number = 3") // as if the run had been killed before it wrote it
+	require.NoError(t, err)
+	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) { s.equal(t) }))
 	require.Equal(t, "3\n", dump(t, s.sides[1], "SELECT COUNT(*) FROM duplex.rules"))
 }
