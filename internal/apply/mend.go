@@ -188,7 +188,7 @@ func (p *placer) planned(tasks []*conflict.Task, plans []*conflict.Plan) []writi
 				continue
 			}
 			c := p.claimant(o, x.Key)
-			plans[i] = x.Plan(c.Union(), c.Parked != nil && c.Table == nil && !c.Stale)
+			plans[i] = x.Plan(c.Union(), c.Parked != nil)
 			if plans[i] != nil && plans[i].Write {
 				out = append(out, writing{x.Key, plans[i].After, x.Local.Order()})
 			}

@@ -159,56 +159,77 @@ func (s *site) readApplied(r *record) {
 	}
 }
 
-// mend does one task of the observer; false: there is none, or a row is locked.
+// mend does some tasks of the observer in one transaction; false: there are
+// none, or a row is locked.
 func (s *site) mend(dice *rand.Rand) bool {
-	t := s.observer.Task()
-	if t == nil || s.locks[t.Key] != nil {
+	tasks := s.observer.Take(1 + dice.IntN(3))
+	for _, t := range tasks {
+		if s.locks[t.Key] != nil {
+			return false
+		}
+	}
+	if len(tasks) == 0 {
 		return false
 	}
 	s.readAll()
-	r := &record{version: -1 << 40}
-	if t.Revisit {
-		if s.w.Without&Revisit == 0 && !s.revisit(t, r) {
-			return false
-		}
-	} else if p := t.Plan(s.union(t.Key), s.parked[t.Key] != nil); p != nil {
-		if p.Write && !s.putBack(t, p, r) {
-			return false
-		}
-		r.version, r.notes = p.Version, conflict.AppendNotes(nil, &p.Notes)
-		if p.Log != nil {
-			s.decided(p.Log)
+	r, logged, ok := s.mended(tasks)
+	if !ok {
+		return false
+	}
+	if r != nil {
+		for _, d := range logged {
+			s.decided(d)
 		}
 		s.log = append(s.log, r)
-		s.w.stats.Late++
 		if s.unacknowledged(dice) {
 			return true
 		}
 	}
-	s.observer.Done(t)
+	for _, t := range tasks {
+		s.observer.Done(t)
+	}
 	return true
 }
 
-func (s *site) revisit(t *conflict.Task, r *record) bool {
-	moves, ok := s.place(nil, nil, t.Released, t.Given, t.Key)
-	if ok && len(moves) > 0 {
-		s.move(moves, r)
-		r.notes = conflict.AppendNotes(nil, &conflict.Notes{Placed: true})
-		s.log = append(s.log, r)
+// mended does what is left to be done about tasks, and gives the transaction of
+// it, nil if that is nothing.
+func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Decision, ok bool) {
+	var writes []placed
+	var released, given []conflict.Claim
+	var look []conflict.Key
+	notes := conflict.Notes{Placed: true}
+	r = &record{version: -1 << 40}
+	planned := false
+	for _, t := range tasks {
+		if t.Revisit {
+			if s.w.Without&Revisit == 0 {
+				look, released, given = append(look, t.Key), append(released, t.Released...), append(given, t.Given...)
+			}
+			continue
+		}
+		p := t.Plan(s.union(t.Key), s.parked[t.Key] != nil)
+		if p == nil {
+			continue
+		}
+		planned = true
+		if p.Write {
+			writes = append(writes, placed{t.Key, s.union(t.Key), p.After, t.Local.Order()})
+			s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
+		}
+		notes.Judged, notes.Restored = append(notes.Judged, p.Notes.Judged...), append(notes.Restored, p.Notes.Restored...)
+		r.version = max(r.version, p.Version)
+		if p.Log != nil {
+			logged = append(logged, p.Log)
+		}
+		s.w.stats.Late++
 	}
-	return ok
-}
-
-func (s *site) putBack(t *conflict.Task, p *conflict.Plan, r *record) bool {
-	writes := []placed{{t.Key, s.union(t.Key), p.After, t.Local.Order()}}
-	moves, ok := s.place(nil, writes, nil, nil)
-	if ok {
-		s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
-		s.move(moves, r)
-		p.Notes.Placed = true
-		r.rows = changes(writes)
+	moves, ok := s.place(nil, writes, released, given, look...)
+	if !ok || !planned && len(moves) == 0 {
+		return nil, nil, ok
 	}
-	return ok
+	s.move(moves, r)
+	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
+	return r, logged, true
 }
 
 // unacknowledged reports whether the answer to a commit got lost. All begins
