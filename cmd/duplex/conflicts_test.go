@@ -164,3 +164,25 @@ func TestManyUndos(t *testing.T) {
 	require.NoError(t, w.west.QueryRow("SELECT COUNT(*) FROM duplex.conflict WHERE kind = 'undo'").Scan(&n))
 	require.Equal(t, rows, n)
 }
+
+// TestVerifyLooksAtParkedRows: two guests want one name; the loser waits aside at
+// both sites, and a comparison sees whether it does.
+func TestVerifyLooksAtParkedRows(t *testing.T) {
+	w := newTwo(t)
+	run(t, w.west, "CREATE TABLE inn.guest (id int PRIMARY KEY, name varchar(20) NOT NULL UNIQUE)")
+	out, _ := w.says(t, exitGood, "run", w.file, "--skip-check", "--until", "verified")
+	require.NotContains(t, out, "parked")
+	run(t, w.west, "INSERT INTO inn.guest VALUES (1, 'Ada')")
+	run(t, w.east, "INSERT INTO inn.guest VALUES (2, 'Ada')")
+	w.says(t, exitGood, "run", w.file, "--skip-check", "--until", "verified")
+	out, _ = w.says(t, exitGood, "verify", w.file)
+	require.Regexp(t, `duplex\.parked +CONSISTENT +1 `, out)
+	for _, db := range []*sql.DB{w.west, w.east} {
+		var guests, parked int
+		require.NoError(t, db.QueryRow("SELECT (SELECT COUNT(*) FROM inn.guest), (SELECT COUNT(*) FROM duplex.parked)").Scan(&guests, &parked))
+		require.Equal(t, []int{1, 1}, []int{guests, parked})
+	}
+	run(t, w.east, "DELETE FROM duplex.parked")
+	out, _ = w.says(t, exitDiffers, "verify", w.file)
+	require.Regexp(t, `duplex\.parked +INCONSISTENT`, out)
+}

@@ -7,13 +7,16 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"duplex/internal/change"
 	"duplex/internal/config"
 	"duplex/internal/pair"
+	"duplex/internal/schema"
 	"duplex/internal/tenant"
 	"duplex/internal/verify"
 )
@@ -221,5 +224,42 @@ func (s *Sites) Checker(ctx context.Context, barrier func(context.Context) error
 			}
 		}
 	}
+	if s.Project.TwoWay() {
+		parked, err := s.parked(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, parked...)
+	}
 	return verify.New(verify.Config{A: s.Source, B: s.Target, Tables: pairs, Barrier: barrier, Log: s.log})
+}
+
+// parked is the pair of our own tables of rows that wait aside, if there are any:
+// both sites hold the same. Why and since when a row waits is a site's own.
+func (s *Sites) parked(ctx context.Context) ([]verify.Pair, error) {
+	var p verify.Pair
+	waiting := uint64(0)
+	for _, t := range []*tenant.Tenant{s.Source, s.Target} {
+		n, err := s.conflictLog(t.Site).Parked(ctx)
+		if err != nil {
+			return nil, err
+		}
+		waiting += n
+	}
+	if waiting == 0 {
+		return nil, nil
+	}
+	for t, to := range map[*tenant.Tenant]**schema.Table{s.Source: &p.A, s.Target: &p.B} {
+		table, err := t.Table(ctx, change.Database, "parked")
+		if err != nil {
+			return nil, err
+		}
+		table.Columns = slices.DeleteFunc(table.Columns, func(c schema.Column) bool {
+			return !slices.Contains([]string{"project", "table_name", "key_hash", "row_id", "image"}, c.Name)
+		})
+		*to = table
+	}
+	p.WhereA = string(change.AppendString([]byte("project = "), s.Project.Name))
+	p.WhereB = p.WhereA
+	return []verify.Pair{p}, nil
 }
