@@ -50,8 +50,8 @@ index: ## 20 million keys that the peer has not seen, under 1 GiB of memory; 3 G
 	@DUPLEX_LARGE=1 go test -count=1 -timeout 10m -v -run 'TestIndexLarge$$' ./internal/conflict
 
 .PHONY: soak
-soak: ## the rules of conflicts in simulated schedules, and how often each is missed; SCHEDULES=n
-	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) bin/soak -test.run '^TestSoak$$' -test.timeout 0
+soak: ## the rules of conflicts in simulated schedules, and how often each is missed; SCHEDULES=n, WORLDS=unique for some
+	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) SOAK_WORLDS='$(WORLDS)' bin/soak -test.run '^TestSoak$$' -test.timeout 0
 
 .PHONY: account
 account: servers ## both sides write the same rows, whatever can be killed is, each write is accounted for; FOR=10m FIXTURE=mariadb|mysql56

@@ -66,10 +66,10 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("SOAK says how many schedules")
 	}
-	s := Soak{Schedules: n, Each: max(200, min(20000, n/10)), Every: 10 * time.Second, Tables: os.Stdout, Progress: os.Stderr}
+	s := Soak{Schedules: n, Only: os.Getenv("SOAK_WORLDS"), Each: max(200, min(20000, n/10)), Every: 10 * time.Second, Tables: os.Stdout, Progress: os.Stderr}
 	story, pointless := s.Run()
 	require.Empty(t, story)
-	if s.Each == 20000 {
+	if s.Each == 20000 && s.Only == "" {
 		require.Empty(t, pointless, "rules that nobody misses")
 	}
 }

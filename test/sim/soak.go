@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,7 @@ func (s *Stats) add(o *Stats) {
 // A Soak runs many schedules and writes what came of them as Markdown.
 type Soak struct {
 	Schedules int           // over all worlds
+	Only      string        // worlds whose name holds it, without ablations; empty: all
 	Each      int           // of each ablation
 	Every     time.Duration // between two lines of progress
 	Tables    io.Writer
@@ -82,6 +84,9 @@ func (s *Soak) Run() (story string, pointless []string) {
 	defer func() { close(stop); <-ended }()
 	if story = s.worlds(); story != "" {
 		return story, nil
+	}
+	if s.Only != "" {
+		return "", nil
 	}
 	return "", s.ablations()
 }
@@ -107,9 +112,14 @@ func (s *Soak) worlds() (story string) {
 	line := func(name string, r *Stats) {
 		fmt.Fprintf(s.Tables, "| %s | %d | %d | %d | %d | %d |\n", name, r.Schedules, r.Conflicts, r.Late, r.Parked, r.Failed)
 	}
-	for _, w := range Worlds() {
+	worlds, shares := Worlds(), 0
+	worlds = slices.DeleteFunc(worlds, func(w World) bool { return !strings.Contains(w.Name, s.Only) })
+	for _, w := range worlds {
+		shares += w.Share
+	}
+	for _, w := range worlds {
 		s.doing.Store(w.Name)
-		r := w.Try(s.Schedules*w.Share/100, func(string) bool { return true }, &s.done)
+		r := w.Try(s.Schedules*w.Share/shares, func(string) bool { return true }, &s.done)
 		line(w.Name, &r.Stats)
 		sum.add(&r.Stats)
 		if r.Failed > 0 && story == "" {
