@@ -18,6 +18,8 @@ type Index struct {
 	keys   map[uint64]*entry // by hash, of those in memory
 	oldest *entry            // those in memory, in order of seq
 	latest *entry
+	spare  *entry // entries that are not used, by their next
+	spares int
 	count  int
 	bytes  int64
 	bound  uint64 // of Settle
@@ -171,14 +173,15 @@ func (x *Index) hot(hash uint64, key Key) *entry {
 
 // Put takes in a local write. Writes come in order of seq; several of one
 // transaction and key count as one.
-func (x *Index) Put(key Key, w Write) {
-	hash := key.Hash()
+func (x *Index) Put(key Key, w Write) { x.put(key.Hash(), key, w) }
+
+func (x *Index) put(hash uint64, key Key, w Write) {
 	e := x.hot(hash, key)
 	if e != nil {
 		x.unlink(e)
 	} else if e = x.take(hash, key); e == nil {
-		e = &entry{key: key, hash: hash}
-		e.write.Seq = change.NoSeq
+		e = x.blank()
+		e.key, e.hash, e.write.Seq = key, hash, change.NoSeq
 	}
 	switch {
 	case e.write.Seq == w.Seq:
@@ -200,7 +203,33 @@ func (x *Index) Put(key Key, w Write) {
 		old := x.oldest
 		x.unlink(old)
 		x.fail(x.cold.add(old))
+		x.free(old)
 	}
+}
+
+// spareEntries is how many entries that were let go are used again: for each
+// row that comes in while the memory is full, one goes to a file.
+const spareEntries = 1 << 10
+
+// blank gives an empty entry.
+func (x *Index) blank() *entry {
+	e := x.spare
+	if e == nil {
+		return &entry{}
+	}
+	x.spare, x.spares = e.next, x.spares-1
+	e.next = nil
+	return e
+}
+
+// free takes an entry that is in no list and that nobody uses. Its image may be
+// used: it is that of a Local.
+func (x *Index) free(e *entry) {
+	if x.spares == spareEntries {
+		return
+	}
+	*e = entry{next: x.spare}
+	x.spare, x.spares = e, x.spares+1
 }
 
 // take brings a key back from a file.
@@ -357,7 +386,9 @@ func (x *Index) Settle(bound uint64) {
 	x.bound = max(x.bound, bound)
 	x.sums.settle(x.bound)
 	for x.oldest != nil && x.oldest.write.Seq < bound {
-		x.unlink(x.oldest)
+		e := x.oldest
+		x.unlink(e)
+		x.free(e)
 	}
 	if x.count == 0 { // a map gives nothing back by itself
 		x.keys = map[uint64]*entry{}

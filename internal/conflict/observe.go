@@ -94,11 +94,12 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 // images, nil where there is no row. An update that changes the identity is two
 // rows.
 func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, after []change.Value) {
+	hash := key.Hash()
 	if len(o.due) > 0 {
-		o.overtaken(key.Hash())
+		o.overtaken(hash)
 	}
 	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
-	o.index.Put(key, w)
+	o.index.put(hash, key, w)
 	if r := o.cfg.Rules(key.Table); r.Policy == Delta {
 		o.index.sums.put(r, key, s.Seq, before, after)
 	}
