@@ -53,7 +53,7 @@ func (t *target) decide(ctx context.Context, b *batch) error {
 	reach = conflict.AtEnd
 	// What is said of a large transaction stands in the mark's last form, too
 	// late for a doubt.
-	if err := t.end(ctx, strict || t.spooled); err != nil {
+	if err := t.end(ctx, strict || t.spooled || !t.ready()); err != nil {
 		if !errors.Is(err, errGivenUp) {
 			return err
 		}
@@ -67,6 +67,13 @@ func (t *target) decide(ctx context.Context, b *batch) error {
 	}
 	_, _, err = t.resolve(b, conflict.AtEnd)
 	return err
+}
+
+// ready reports whether the target's reader knows what an earlier run knew. Until
+// then a decision without it would be a guess.
+func (t *target) ready() (yes bool) {
+	t.site.Observe(func(o *conflict.Observer) { yes = o.Ready() })
+	return yes
 }
 
 var errGivenUp = errors.New("the reader did not reach the end of the log in time")

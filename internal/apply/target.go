@@ -109,7 +109,7 @@ func (t *target) writings(b *batch) []writing {
 // mark adds the checkpoint row, once, and again at the end of a transaction of
 // several batches if there is more to say by then.
 func (t *target) mark(s *script, last bool) {
-	if t.marked && !(last && t.spooled && len(conflict.AppendNotes(nil, &t.notes)) > 0) {
+	if t.marked && (!last || !t.spooled || len(conflict.AppendNotes(nil, &t.notes)) == 0) {
 		return
 	}
 	if t.marked {

@@ -39,6 +39,10 @@ func (o *Observer) settle(carried []change.Stamp) {
 // nothing settles: an earlier run may have left a chunk that was not read.
 func (o *Observer) CaughtUp() { o.ready = true }
 
+// Ready reports whether the log was read to the end that it had at the start:
+// before that the index lacks what an earlier run knew.
+func (o *Observer) Ready() bool { return o.ready }
+
 // Settled is the point from which a reader of this site may start again, as far
 // as the site itself is concerned. It is stored with every transaction that is
 // applied here, taken before that transaction's rows are decided.
