@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -15,6 +16,11 @@ import (
 	"duplex/internal/project"
 	"duplex/internal/verify"
 )
+
+// gcPercent lets garbage be two times what is live before it is collected, as
+// long as the limit has room: a collection marks the index of unsettled writes
+// whole.
+const gcPercent = 200
 
 func (a *app) runCommand() *cobra.Command {
 	var until string
@@ -52,6 +58,9 @@ func (a *app) run(ctx context.Context, file string, o project.Options, skip bool
 	// Half of the budget may be queued at once. Without a limit the collector
 	// would let garbage grow to as much again, and then some.
 	debug.SetMemoryLimit(p.Limits.Memory)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	w := newWatch(a, p)
 	defer w.close()
 	o.Log = w.log
