@@ -64,3 +64,46 @@ func TestAppliedKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestOvertaken: the application writes on top of what has overwritten its own
+// newer write, before that is put back. It is not put back any more, and the
+// conflict log says that it is lost; also where it is a deletion, and what came
+// is a row of the copy.
+func TestOvertaken(t *testing.T) {
+	key := conflict.Key{Table: "u", ID: "a"}
+	for _, test := range []struct {
+		name  string
+		after []change.Value // what the application writes first
+		in    change.Stamp
+		row   conflict.AppliedRow
+		told  bool
+	}{
+		{"an update", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.AppliedRow{Key: key, Before: row(2, 20), After: row(3, 10)}, true},
+		{"a deletion, a copied row", nil, change.Stamp{Seq: change.NoSeq, Version: 10}, conflict.AppliedRow{Key: key, After: row(3, 10)}, true},
+		{"the same content", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.AppliedRow{Key: key, Before: row(2, 20), After: row(2, 20)}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := newLog(t)
+			first := l.o.Stamp(20)
+			l.o.Wrote(&first, 20, key, row(1, 1), test.after)
+			require.NoError(t, l.o.Applied(&conflict.Applied{
+				Version: 10, Carried: []change.Stamp{test.in}, Rows: []conflict.AppliedRow{test.row},
+			}))
+			require.True(t, l.o.Task().Restore)
+			second := l.o.Stamp(30)
+			l.o.Wrote(&second, 30, key, test.row.After, row(4, 30))
+
+			task := l.o.Task()
+			if !test.told {
+				require.Nil(t, task)
+				return
+			}
+			plan := task.Plan(row(4, 30), false)
+			require.False(t, plan.Write)
+			require.Equal(t, []conflict.Judged{{Hash: key.Hash(), Seq: first.Seq}}, plan.Notes.Judged)
+			require.Equal(t, conflict.Incoming, plan.Log.Verdict.Winner)
+			require.Equal(t, test.after, plan.Log.Local.After)
+			require.Equal(t, test.row.After, plan.Log.In.After)
+		})
+	}
+}

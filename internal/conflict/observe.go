@@ -262,7 +262,7 @@ func (o *Observer) overtaken(hash uint64) {
 	}
 	delete(o.due, hash)
 	t.Restore = false
-	t.over = t.silent || t.In.copied() || t.Rule.sameContent(&t.Local, &t.In)
+	t.over = t.silent || t.Rule.sameContent(&t.Local, &t.In)
 }
 
 // touched takes in that a key was written: a restore that waits for it has
