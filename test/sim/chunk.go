@@ -98,6 +98,9 @@ func (c *chunk) write(w *world, b *site) {
 		return
 	}
 	b.move(moves, r)
+	for _, x := range writes {
+		b.writtenBy(x.key, nobody, false)
+	}
 	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
 	b.log = append(b.log, r)
 	c.state = 3

@@ -34,6 +34,15 @@ type verdict struct {
 // writeID names a local transaction of the pair.
 type writeID struct{ site, seq int }
 
+// nobody wrote a row that was there at first, or came by a copy.
+var nobody = writeID{-1, 0}
+
+// A rowWrite is what one transaction did to one row.
+type rowWrite struct {
+	key conflict.Key
+	by  writeID
+}
+
 // A server is one tenant: what a crash of ours does not take away.
 type server struct {
 	rows      map[conflict.Key][]change.Value
@@ -43,7 +52,9 @@ type server struct {
 	clock     int64
 	locals    int
 	conflicts []verdict
-	wrote     map[conflict.Key]bool // by the application
+	wrote     map[conflict.Key]bool    // by the application
+	held      map[conflict.Key]writeID // whose write the row is, in the table or parked; a deletion is one too
+	over      map[rowWrite]bool        // the application has written over it
 
 	// What the checkpoint says.
 	applied change.Seqs
@@ -51,7 +62,10 @@ type server struct {
 }
 
 func newServer(clock int64) *server {
-	return &server{rows: map[conflict.Key][]change.Value{}, parked: map[conflict.Key]*conflict.Parked{}, locks: map[conflict.Key]*work{}, wrote: map[conflict.Key]bool{}, clock: clock}
+	return &server{
+		rows: map[conflict.Key][]change.Value{}, parked: map[conflict.Key]*conflict.Parked{}, locks: map[conflict.Key]*work{},
+		wrote: map[conflict.Key]bool{}, held: map[conflict.Key]writeID{}, over: map[rowWrite]bool{}, clock: clock,
+	}
 }
 
 // set writes a row, and tells whether the log shows it.
@@ -66,6 +80,14 @@ func (s *server) set(key conflict.Key, after []change.Value) (rowChange, bool) {
 		s.rows[key] = after
 	}
 	return c, true
+}
+
+// writtenBy notes that the row is somebody's write now.
+func (s *server) writtenBy(key conflict.Key, by writeID, application bool) {
+	if was, ok := s.held[key]; ok && application && was != by {
+		s.over[rowWrite{key, was}] = true
+	}
+	s.held[key] = by
 }
 
 // same compares images as a server does: nil is no row.

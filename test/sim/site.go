@@ -197,6 +197,7 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 	var writes []placed
 	var released, given []conflict.Claim
 	var look []conflict.Key
+	var restored []rowWrite
 	notes := conflict.Notes{Placed: true}
 	r = &record{version: -1 << 40}
 	planned := false
@@ -214,6 +215,7 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 		planned = true
 		if p.Write {
 			writes = append(writes, placed{t.Key, s.union(t.Key), p.After, t.Local.Order()})
+			restored = append(restored, rowWrite{t.Key, writeID{s.id, int(t.Local.Seq)}})
 			s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
 		}
 		notes.Judged, notes.Restored = append(notes.Judged, p.Notes.Judged...), append(notes.Restored, p.Notes.Restored...)
@@ -228,6 +230,9 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 		return nil, nil, ok
 	}
 	s.move(moves, r)
+	for _, x := range restored {
+		s.writtenBy(x.key, x.by, false)
+	}
 	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
 	return r, logged, true
 }
@@ -308,6 +313,7 @@ func (s *site) statement(r *record, key conflict.Key, after []change.Value) bool
 	if c, logged := s.set(key, after); logged {
 		r.rows = append(r.rows, c)
 		s.wrote[key] = true
+		s.writtenBy(key, writeID{s.id, r.id}, true)
 	}
 	return true
 }

@@ -182,6 +182,11 @@ func (s *site) commit(w *work) {
 	} else {
 		s.write(writes)
 	}
+	for i, c := range w.cases {
+		if o := &w.outcome[i]; o.Wrote {
+			s.writtenBy(c.Key, writeID{1 - s.id, int(w.carried[o.Txn].Stamp.Seq)}, false)
+		}
+	}
 	r.rows = changes(writes)
 	r.notes = s.notes(w, clash)
 	for _, t := range w.group {
