@@ -162,13 +162,14 @@ func (x *Index) chain(hash uint64) []stored {
 }
 
 // hot gives the entry of a key if that is in memory.
-func (x *Index) hot(hash uint64, key Key) *entry {
-	for e := x.keys[hash]; e != nil; e = e.next {
-		if e.key == key {
-			return e
-		}
+func (x *Index) hot(hash uint64, key Key) *entry { return x.keys[hash].of(key) }
+
+// of gives the entry of a key among e and those behind it.
+func (e *entry) of(key Key) *entry {
+	for e != nil && e.key != key {
+		e = e.next
 	}
-	return nil
+	return e
 }
 
 // Put takes in a local write. Writes come in order of seq; several of one
@@ -176,12 +177,17 @@ func (x *Index) hot(hash uint64, key Key) *entry {
 func (x *Index) Put(key Key, w Write) { x.put(key.Hash(), key, w) }
 
 func (x *Index) put(hash uint64, key Key, w Write) {
-	e := x.hot(hash, key)
+	head := x.keys[hash]
+	e := head.of(key)
 	if e != nil {
-		x.unlink(e)
-	} else if e = x.take(hash, key); e == nil {
-		e = x.blank()
-		e.key, e.hash, e.write.Seq = key, hash, change.NoSeq
+		x.detach(e)
+	} else {
+		if e = x.take(hash, key); e == nil {
+			e = x.blank()
+			e.key, e.hash, e.write.Seq = key, hash, change.NoSeq
+		}
+		e.next = head
+		x.keys[hash] = e
 	}
 	switch {
 	case e.write.Seq == w.Seq:
@@ -198,7 +204,7 @@ func (x *Index) put(hash uint64, key Key, w Write) {
 	}
 	e.write, e.lost, e.told = w, false, false
 	e.write.After = nil
-	x.link(e)
+	x.attach(e)
 	for x.cold != nil && x.bytes > x.budget && x.oldest != nil && x.err == nil {
 		old := x.oldest
 		x.unlink(old)
@@ -246,12 +252,10 @@ func (x *Index) take(hash uint64, key Key) *entry {
 	return nil
 }
 
-// link puts an entry into memory as the newest.
-func (x *Index) link(e *entry) {
+// attach puts an entry behind all others in order of seq.
+func (x *Index) attach(e *entry) {
 	x.count++
 	x.bytes += e.size()
-	e.next = x.keys[e.hash]
-	x.keys[e.hash] = e
 	if e.older, e.newer = x.latest, nil; e.older == nil {
 		x.oldest = e
 	} else {
@@ -260,19 +264,9 @@ func (x *Index) link(e *entry) {
 	x.latest = e
 }
 
+// unlink takes an entry out.
 func (x *Index) unlink(e *entry) {
-	x.count--
-	x.bytes -= e.size()
-	if e.older == nil {
-		x.oldest = e.newer
-	} else {
-		e.older.newer = e.newer
-	}
-	if e.newer == nil {
-		x.latest = e.older
-	} else {
-		e.newer.older = e.older
-	}
+	x.detach(e)
 	p := x.keys[e.hash]
 	switch {
 	case p == e && e.next == nil:
@@ -286,6 +280,22 @@ func (x *Index) unlink(e *entry) {
 		p = p.next
 	}
 	p.next = e.next
+}
+
+// detach takes an entry out of the order, and leaves it with its hash.
+func (x *Index) detach(e *entry) {
+	x.count--
+	x.bytes -= e.size()
+	if e.older == nil {
+		x.oldest = e.newer
+	} else {
+		e.older.newer = e.newer
+	}
+	if e.newer == nil {
+		x.latest = e.older
+	} else {
+		e.newer.older = e.older
+	}
 }
 
 func (e *entry) size() int64 {
