@@ -239,10 +239,13 @@ func (p *placer) holdSome(ctx context.Context, own *plan, keys []conflict.Key) e
 	for i, k := range keys {
 		nets[i] = &net{plan: own, key: k.ID}
 	}
-	text := append(p.store.AppendParkedLock(nil, keys), "; "...)
-	text = own.appendLock(text, nets)
+	// Twice, since a row that was put aside between the first two looks is in
+	// neither; what is found is locked and stays.
+	parked := p.store.AppendParkedLock(nil, keys)
+	text := own.appendLock(append(parked, "; "...), nets)
+	text = append(append(text, "; "...), parked...)
 	return p.session.Each(ctx, string(text), func(set int, row []driver.Value) error {
-		if set == 0 {
+		if set != 1 {
 			r, err := checkpoint.ScanParked(row)
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
@@ -44,10 +45,13 @@ func (t *target) begin(r checkpoint.Record) {
 // write locks the batch's rows, decides what becomes of them, writes that, and
 // commits if it is the last batch.
 func (t *target) write(ctx context.Context, b *batch, last bool) error {
+	// A row that is brought back between the two looks is in neither place when
+	// it is locked: it was parked before, or is missed behind.
+	placed := t.clash || t.waiting(b)
 	if err := t.lock(ctx, b); err != nil {
 		return err
 	}
-	if t.clash || t.waiting(b) {
+	if placed || t.waiting(b) || t.missing(b) {
 		return t.writePlaced(ctx, b, last)
 	}
 	if err := t.decide(ctx, b); err != nil {
@@ -145,6 +149,17 @@ func (t *target) waiting(b *batch) bool {
 		}
 	}
 	return false
+}
+
+// missing reports whether a row of the batch that may be parked is not where the
+// source's log has it.
+func (t *target) missing(b *batch) bool {
+	if t.site == nil {
+		return false
+	}
+	return slices.ContainsFunc(b.nets, func(n *net) bool {
+		return n.plan.unique && n.before != nil && n.current == nil && !t.window.inCopy(n.plan.name)
+	})
 }
 
 // wanted reports whether a parked row may wait for a value that the batch gives
