@@ -194,9 +194,30 @@ func (r *run) policyColumns(tables []*schema.Table, only string, rule config.Rul
 				r.fail(nil, t.String(), "correct the columns of the conflict rule", "policy %s needs column %s, which the table does not have", rule.Policy, column)
 			case rule.Policy == config.PolicyDelta && !numeric(t.Columns[i].Kind):
 				r.fail(nil, t.String(), "name a column of numbers", "policy delta adds, but column %s is a %s", column, t.Columns[i].Type)
+			case rule.Policy == config.PolicyDelta && keyed(tables, t, column):
+				r.fail(nil, t.String(), "name columns outside of keys", "policy delta adds to column %s, which is in a primary, unique or foreign key: a sum might be taken", column)
 			}
 		}
 	}
+}
+
+// keyed reports whether a column of t is one by which rows stand in each other's
+// way.
+func keyed(tables []*schema.Table, t *schema.Table, column string) bool {
+	for _, k := range t.Keys {
+		if (k.Kind == schema.Primary || k.Kind == schema.Unique) && slices.ContainsFunc(k.Parts, func(p schema.KeyPart) bool { return p.Column == column }) {
+			return true
+		}
+	}
+	for _, x := range tables {
+		for _, f := range x.ForeignKeys {
+			if x == t && slices.Contains(f.Columns, column) ||
+				f.RefDatabase == t.Database && f.RefTable == t.Name && slices.Contains(f.RefColumns, column) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func numeric(k change.Kind) bool {

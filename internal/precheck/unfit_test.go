@@ -70,7 +70,7 @@ var unfits = []unfit{
 		r.extra = `conflict:
   policy: ignore
   tables:
-    shop.customer: {policy: delta, columns: [paid, name, balance]}
+    shop.customer: {policy: delta, columns: [paid, name, balance, id]}
     shop.orders: {policy: overwrite}
     shop.stock: {policy: stop}`
 	}},
