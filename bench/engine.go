@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // unjudged is the competitor without a conflict engine: the same program, built
@@ -14,14 +17,16 @@ type face struct {
 	name, title string
 	unique      bool // the table has a unique key besides its identity
 	oneSide     bool // one site writes, so that the index of the other is empty
+	live        bool // there is no backlog: both are written while duplex runs
 }
 
 // faces is every kind of contest of the engine.
 func faces() []face {
 	return []face{
-		{"both", "both sites have half of it", false, false},
-		{"unique", "both sites have half of it, and c is unique", true, false},
-		{"one", "one site has all of it", false, true},
+		{name: "live", title: "no backlog: both sites are written, half of it each, while it is carried", live: true},
+		{name: "both", title: "both sites have half of it"},
+		{name: "unique", title: "both sites have half of it, and c is unique", unique: true},
+		{name: "one", title: "one site has all of it", oneSide: true},
 	}
 }
 
@@ -69,7 +74,12 @@ func openEngine(ctx context.Context, r *rig, w work, f face) ([]competitor, erro
 			if name != ours {
 				profile += "-without"
 			}
-			return r.bothWays(ctx, program, profile)
+			return r.bothWays(ctx, func(s *sample, a, b *server) error {
+				if f.live {
+					return r.live(ctx, program, s, a, b, w)
+				}
+				return r.runBuild(ctx, program, s, a, b, profile)
+			})
 		}}
 	}
 	out := []competitor{build(ours, r.program), build(unjudged, without)}
@@ -102,19 +112,9 @@ func bothFirst(ctx context.Context, r *rig, w work, f face) error {
 	if err := r.runDuplex(ctx, &sample{}, a, b, ""); err != nil {
 		return err
 	}
-	r.say("  writing the backlogs")
-	half := r.rows / 2
-	parts := []struct {
-		s    *server
-		txns int
-		ids  span
-	}{{a, r.txns - r.txns/2, span{1, half}}, {b, r.txns / 2, span{1 + half, half}}}
-	if f.oneSide {
-		parts = parts[:1]
-		parts[0].txns = r.txns
-	}
-	for _, p := range parts {
-		if err := backlog(ctx, p.s, w, p.txns, p.ids); err != nil {
+	if !f.live {
+		r.say("  writing the backlogs")
+		if err := r.backlogs(ctx, a, b, w, f.oneSide); err != nil {
 			return err
 		}
 	}
@@ -126,8 +126,46 @@ func bothFirst(ctx context.Context, r *rig, w work, f face) error {
 	return nil
 }
 
-// bothWays lets a build carry both backlogs.
-func (r *rig) bothWays(ctx context.Context, program, profile string) (sample, error) {
+// backlogs writes both sites at once, each its own half of the rows.
+func (r *rig) backlogs(ctx context.Context, a, b *server, w work, oneSide bool) error {
+	half := r.rows / 2
+	if oneSide {
+		return backlog(ctx, a, w, r.txns, span{1, half})
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return backlog(ctx, a, w, r.txns-r.txns/2, span{1, half}) })
+	g.Go(func() error { return backlog(ctx, b, w, r.txns/2, span{1 + half, half}) })
+	return g.Wait()
+}
+
+// live lets a build run, writes both sites as fast as they take it, and waits
+// until each has all of the other.
+func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server, w work) error {
+	file, err := r.project(a, b)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		cmd := exec.CommandContext(ctx, program, "run", file, "--skip-check", "--json")
+		ended <- child(cmd, s)
+	}()
+	err = r.backlogs(ctx, a, b, w, false)
+	if err == nil {
+		var out []byte
+		if out, err = exec.CommandContext(ctx, program, "barrier", file).CombinedOutput(); err != nil {
+			err = fmt.Errorf("barrier: %w: %s", err, out)
+		}
+	}
+	cancel() // SIGTERM: it ends with what an interrupted run ends with
+	<-ended
+	return err
+}
+
+// bothWays lets carry do its work between two servers as every run begins.
+func (r *rig) bothWays(ctx context.Context, carry func(s *sample, a, b *server) error) (sample, error) {
 	var s sample
 	a, err := r.start(ctx, "a", sourceID, firstA)
 	if err != nil {
@@ -142,7 +180,7 @@ func (r *rig) bothWays(ctx context.Context, program, profile string) (sample, er
 			return s, err
 		}
 	}
-	s, err = measure(ctx, r.txns, a, b, func(s *sample) error { return r.runBuild(ctx, program, s, a, b, profile) })
+	s, err = measure(ctx, r.txns, a, b, func(s *sample) error { return carry(s, a, b) })
 	if err != nil {
 		return s, err
 	}
