@@ -16,6 +16,7 @@ type chunk struct {
 	low   change.Watermark
 	high  uint64
 	rows  [][]change.Value
+	wrote map[conflict.Key]writeID // whose write each row is
 }
 
 // drop begins the chunk again: who copied was killed.
@@ -36,9 +37,14 @@ func (c *chunk) step(w *world, a, b *site, dice *rand.Rand) {
 	case 0:
 		c.begin(w, a, b, dice)
 	case 1:
-		c.rows = c.rows[:0]
+		c.rows, c.wrote = c.rows[:0], map[conflict.Key]writeID{}
 		for _, k := range c.keys {
 			c.rows = append(c.rows, a.union(k))
+			if by, ok := a.held[k]; ok {
+				c.wrote[k] = by
+			} else {
+				c.wrote[k] = nobody
+			}
 		}
 		c.high = uint64(a.locals)
 		c.state = 2
@@ -99,7 +105,7 @@ func (c *chunk) write(w *world, b *site) {
 	}
 	b.move(moves, r)
 	for _, x := range writes {
-		b.writtenBy(x.key, nobody, false)
+		b.writtenBy(x.key, c.wrote[x.key], false)
 	}
 	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
 	b.log = append(b.log, r)

@@ -34,7 +34,7 @@ type verdict struct {
 // writeID names a local transaction of the pair.
 type writeID struct{ site, seq int }
 
-// nobody wrote a row that was there at first, or came by a copy.
+// nobody wrote a row that was there at first.
 var nobody = writeID{-1, 0}
 
 // A rowWrite is what one transaction did to one row.
