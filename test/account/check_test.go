@@ -113,6 +113,11 @@ func TestCheck(t *testing.T) {
 			s.hold(k2, "w")
 			s.log(0, "delete-update", "incoming", account.Image{}, image(k2, "w"))
 		}},
+		{"a deletion, and then a row that came and went", nil, func(s *scene) {
+			s.write(0, row(k2, "", ""))
+			s.write(1, row(k2, "w", "z"))
+			s.hold(k2, "w")
+		}},
 		{"a deletion vanished", []account.FaultKind{account.Vanished}, func(s *scene) {
 			s.write(1, row(k2, "w", "z"))
 			s.hold(k2, "w")

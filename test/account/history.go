@@ -99,3 +99,13 @@ func Load(path string) (*Record, error) {
 	}
 	return r, nil
 }
+
+// writes is how many rows are not as they were before.
+func (t *Txn) writes() (n int) {
+	for _, r := range t.Rows {
+		if r.Token != "" || r.Seen != "" {
+			n++
+		}
+	}
+	return n
+}

@@ -240,16 +240,11 @@ func (w *writer) transaction(ctx context.Context) error {
 	return nil
 }
 
-// ended adds a transaction to the history. A row that was not there before and
-// is not after was never written.
+// ended adds a transaction to the history.
 func (w *writer) ended(a *attempt, o Outcome) {
 	t := a.txn
 	t.Ack, t.Outcome = time.Since(w.began), o
-	for _, row := range a.rows {
-		if row.Token != "" || row.Seen != "" {
-			t.Rows = append(t.Rows, row)
-		}
-	}
+	t.Rows = append(t.Rows, a.rows...)
 	switch o {
 	case Acknowledged:
 		w.acknowledged.Add(1)

@@ -82,13 +82,8 @@ func (w *world) accountWrite(id int, key conflict.Key, h head, others []head) (w
 	case held || over || lost:
 		return ""
 	}
-	for _, o := range others { // the winner wrote the same: nothing is lost, and nothing logged
-		if !same(h.after, o.after) || !apart(h, o) {
-			continue
-		}
-		if held, over, lost := w.fate(rowWrite{key, writeID{1 - id, o.seq}}); held || over || lost {
-			return ""
-		}
+	if concurrentSame(h, others) { // whoever won wrote the same: nothing is lost, and nothing logged
+		return ""
 	}
 	return "has vanished"
 }
