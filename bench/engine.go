@@ -159,8 +159,8 @@ func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server,
 			err = fmt.Errorf("barrier: %w: %s", err, out)
 		}
 	}
-	cancel() // SIGTERM: it ends with what an interrupted run ends with
-	<-ended
+	cancel()
+	_ = <-ended // SIGTERM: an interrupted run says so
 	return err
 }
 
