@@ -147,10 +147,11 @@ func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 1)
+	var run error
+	ended := make(chan struct{})
 	go func() {
-		cmd := exec.CommandContext(ctx, program, "run", file, "--skip-check", "--json")
-		ended <- child(cmd, s)
+		defer close(ended)
+		run = child(exec.CommandContext(ctx, program, "run", file, "--skip-check", "--json"), s)
 	}()
 	err = r.backlogs(ctx, a, b, w, false)
 	if err == nil {
@@ -159,8 +160,11 @@ func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server,
 			err = fmt.Errorf("barrier: %w: %s", err, out)
 		}
 	}
-	cancel()
-	_ = <-ended // SIGTERM: an interrupted run says so
+	cancel() // SIGTERM: an interrupted run says so
+	<-ended
+	if err == nil && s.CPU.Own == 0 {
+		err = fmt.Errorf("duplex did not run: %w", run)
+	}
 	return err
 }
 
