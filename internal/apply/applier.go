@@ -39,6 +39,9 @@ type Config struct {
 	// Place gives a source table's name in the target.
 	Place func(database, table string) (string, string)
 	Peer  int // rank of the source's site
+	// Orphan gets a session that broke and could not be ended at the server: its
+	// locks may outlive it there. nil: nobody wants to know.
+	Orphan func(*tenant.Session)
 	Log   *slog.Logger
 }
 

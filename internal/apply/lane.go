@@ -89,7 +89,12 @@ func (l *lane) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
-	l.note("end a session", l.cfg.Target.End(ctx, l.session))
+	if err := l.cfg.Target.End(ctx, l.session); err != nil {
+		l.note("end a session", err)
+		if l.cfg.Orphan != nil {
+			l.cfg.Orphan(l.session)
+		}
+	}
 	l.note("close a session", l.session.Close())
 }
 

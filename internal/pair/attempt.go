@@ -83,6 +83,9 @@ func (a *attempt) open(ctx context.Context) error {
 			return err
 		}
 		a.sites[i] = t
+		if err := a.endOrphans(ctx, t); err != nil {
+			return err
+		}
 		if err := checkpoint.Create(ctx, t); err != nil {
 			return err
 		}
@@ -110,7 +113,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	return apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
 		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
-		Peer: p.Rank(r.link.From), Log: a.cfg.Log,
+		Peer: p.Rank(r.link.From), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
 	}
 }
 

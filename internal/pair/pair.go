@@ -61,8 +61,9 @@ type Pair struct {
 	since   time.Time
 	lastErr error
 	retries int
-	links   map[config.Link]totals // of the attempts before the current one
-	copied  copy.Progress          // the same
+	links   map[config.Link]totals       // of the attempts before the current one
+	copied  copy.Progress                // the same
+	orphans map[string][]*tenant.Session // by site: sessions of earlier attempts that may still hold locks there
 }
 
 // New makes a Pair.
@@ -70,7 +71,7 @@ func New(cfg Config) *Pair {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pair{cfg: cfg, changed: make(chan struct{}), phase: Connecting, since: time.Now(), links: map[config.Link]totals{}}
+	return &Pair{cfg: cfg, changed: make(chan struct{}), phase: Connecting, since: time.Now(), links: map[config.Link]totals{}, orphans: map[string][]*tenant.Session{}}
 }
 
 // Run works until ctx ends, which is no error, or until something fails that
@@ -108,6 +109,31 @@ func (p *Pair) note(err error) {
 	defer p.mu.Unlock()
 	p.lastErr = err
 	p.retries++
+}
+
+// orphan keeps a session that could not be ended for the next attempt.
+func (p *Pair) orphan(site string) func(*tenant.Session) {
+	return func(s *tenant.Session) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.orphans[site] = append(p.orphans[site], s)
+	}
+}
+
+// endOrphans ends at a site what earlier attempts could not.
+func (p *Pair) endOrphans(ctx context.Context, t *tenant.Tenant) error {
+	p.mu.Lock()
+	all := p.orphans[t.Site]
+	p.mu.Unlock()
+	for _, s := range all {
+		if err := t.End(ctx, s); err != nil {
+			return siteError(t.Site, "end a session of an earlier attempt", err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.orphans[t.Site] = p.orphans[t.Site][len(all):]
+	return nil
 }
 
 // enter says what the attempt is at now.
