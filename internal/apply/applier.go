@@ -42,7 +42,7 @@ type Config struct {
 	// Orphan gets a session that broke and could not be ended at the server: its
 	// locks may outlive it there. nil: nobody wants to know.
 	Orphan func(*tenant.Session)
-	Log   *slog.Logger
+	Log    *slog.Logger
 }
 
 // An Applier writes one link's transactions into its target. It is made for
