@@ -247,7 +247,11 @@ func TestDemoJSON(t *testing.T) {
 	var d demoAnswer
 	require.NoError(t, json.Unmarshal([]byte(out), &d))
 	require.True(t, d.Equal)
-	require.GreaterOrEqual(t, len(d.Verify.Tables), 5, "one more where rows wait aside")
+	tables := 5
+	if d.Sites[0].Parked > 0 {
+		tables++ // the rows that wait aside
+	}
+	require.Len(t, d.Verify.Tables, tables)
 	require.NotNil(t, d.Last)
 	require.Empty(t, d.Parked)
 	require.Empty(t, d.Stock.Wrong)

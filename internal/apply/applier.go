@@ -223,6 +223,16 @@ func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error)
 	if err != nil {
 		return nil, err
 	}
+	p, err := a.fit(source, t)
+	if err != nil {
+		return nil, err
+	}
+	a.plans[source] = p
+	return p, nil
+}
+
+// fit makes a plan, with what is known of its target table.
+func (a *Applier) fit(source *change.Table, t *schema.Table) (*plan, error) {
 	p, err := newPlan(source, t)
 	if err != nil {
 		return nil, err
@@ -230,20 +240,12 @@ func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error)
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given
 	}
-	a.fit(p)
-	a.plans[source] = p
-	return p, nil
-}
-
-// fit tells a plan what holds for its target table.
-func (a *Applier) fit(p *plan) {
 	p.rule = a.rule(p)
-	if a.relations == nil {
-		return
-	}
-	if r := a.relations.tables[p.name]; r != nil {
+	if a.relations != nil && a.relations.tables[p.name] != nil {
+		r := a.relations.tables[p.name]
 		p.unique, p.touches, p.rank = r.parks(), r.touches(), r.rank
 	}
+	return p, nil
 }
 
 // own finds how rows of a target table, named as in SQL, are written that come
@@ -262,14 +264,10 @@ func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(t.Change(), t)
+	p, err := a.fit(t.Change(), t)
 	if err != nil {
 		return nil, err
 	}
-	if a.cfg.Target.Kind == tenant.OceanBase {
-		p.force = ""
-	}
-	a.fit(p)
 	a.owns[name] = p
 	return p, nil
 }

@@ -113,10 +113,9 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
 			return err
 		}
-		if _, rerr := l.session.ExecAll(ctx, "ROLLBACK; "+l.settings()); rerr != nil {
+		if rerr := l.current.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		l.current.rolledBack()
 		if errors.Is(err, change.ErrReread) { // a chunk's, and its reader's to mend
 			group[0].err = err
 			l.window.finish(group)
@@ -131,22 +130,35 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if class == tenant.Schema {
 			l.forgetPlans()
 		}
-		l.count.retries.Add(1)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if pause, err = l.again(ctx, pause); err != nil {
+			return err
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 
-// rolledBack takes back what was said of the transaction before its commit.
-func (t *target) rolledBack() {
+// again counts a transaction that is tried again, and waits before that. It
+// gives how long the wait before the next time is.
+func (l *lane) again(ctx context.Context, pause time.Duration) (next time.Duration, err error) {
+	l.count.retries.Add(1)
+	select {
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	case <-time.After(pause):
+		return min(2*pause, lastPause), nil
+	}
+}
+
+// rollBack ends the transaction, and takes back what was said of it before its
+// commit.
+func (t *target) rollBack(ctx context.Context) error {
+	if _, err := t.session.ExecAll(ctx, "ROLLBACK; "+t.settings()); err != nil {
+		return err
+	}
 	for _, v := range t.parks {
 		t.parked.drop(v)
 	}
 	t.parks = nil
+	return nil
 }
 
 // carriedOf gives the group's source transactions in the words of conflict.
@@ -289,9 +301,9 @@ func (a *Applier) related() bool {
 // settings brings the lane's session to what it was at first.
 func (l *lane) settings() string {
 	if l.checks = l.related(); l.checks {
-		return strict + "; " + checked
+		return tenant.Strict + "; " + checked
 	}
-	return strict + "; " + unchecked
+	return tenant.Strict + "; " + unchecked
 }
 
 // looked lists the nets of a plan that have to be locked. A row that comes and

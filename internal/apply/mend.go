@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
 
 	"duplex/internal/conflict"
 	"duplex/internal/tenant"
@@ -92,21 +91,16 @@ func (m *mender) mendAll(ctx context.Context) error {
 		if class == tenant.Reconnect || ctx.Err() != nil || failed == attempts {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
-		if _, rerr := m.session.ExecAll(ctx, "ROLLBACK; "+m.settings()); rerr != nil {
+		if rerr := t.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		t.rolledBack()
 		if class != tenant.Retry && class != tenant.Duplicate {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
 		failed++
-		m.count.retries.Add(1)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
+		if pause, err = m.again(ctx, pause); err != nil {
+			return err
 		}
-		pause = min(2*pause, lastPause)
 	}
 }
 

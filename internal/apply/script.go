@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"duplex/internal/change"
+	"duplex/internal/tenant"
 )
 
 // The bounds of one statement and of one round trip, in bytes. A single row
@@ -162,14 +163,6 @@ func (s *script) insert(p *plan, image []change.Value, n *net) {
 	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, image) })
 }
 
-// A lane's session is strict: a value that does not fit its column stops the
-// link instead of being cut. Lenient is what it takes for a row that a strict
-// server refuses and another holds.
-const (
-	strict  = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
-	lenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
-)
-
 // checked and unchecked say whether the server looks after foreign keys: it does
 // where rows are written as they come, and does not where we have.
 const (
@@ -177,13 +170,14 @@ const (
 	unchecked = "SET foreign_key_checks = 0"
 )
 
-// written gives head and end of the statement that writes an image: lenient if
+// written gives head and end of the statement that writes an image. A lane's
+// session is strict: a value that does not fit stops the link. It is lenient if
 // it has an ENUM's empty label, which is the number 0, or if the table has
 // columns that are computed, perhaps with a warning.
 func written(p *plan, image []change.Value, head, end string) (string, string) {
 	for i := range image {
 		if p.target.Columns[i].Generated || image[i].Kind == change.Enum && image[i].Bits == 0 {
-			return lenient + "; " + head, end + "; " + strict
+			return tenant.Lenient + "; " + head, end + "; " + tenant.Strict
 		}
 	}
 	return head, end

@@ -50,7 +50,7 @@ func ReadPulse(ctx context.Context, t *tenant.Tenant, site string) (p Pulse, ok 
 	case errors.Is(err, sql.ErrNoRows) || missing(err):
 		return Pulse{}, false, nil
 	case err == nil:
-		p.At, err = time.Parse("2006-01-02 15:04:05.999999", at)
+		p.At, err = time.Parse(timeForm, at)
 	}
 	if err != nil {
 		return Pulse{}, false, fmt.Errorf("site %s: read the heartbeat of %s: %w", t.Site, site, err)

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -18,7 +19,10 @@ type ParkedRow struct {
 	Blocked string // by which row, for people
 }
 
-const parkedColumns = "table_name, row_id, image, version, site_rank, sub"
+const (
+	parkedColumns = "table_name, row_id, image, version, site_rank, sub"
+	parkedWidth   = 6
+)
 
 // Parked reads all parked rows of the project in this tenant.
 func (s *Store) Parked(ctx context.Context) ([]ParkedRow, error) {
@@ -32,14 +36,16 @@ func (s *Store) Parked(ctx context.Context) ([]ParkedRow, error) {
 	defer rows.Close()
 	var out []ParkedRow
 	for rows.Next() {
-		var r ParkedRow
-		var id, image []byte
-		if err := rows.Scan(&r.Key.Table, &id, &image, &r.Order.Version, &r.Order.Rank, &r.Order.Sub); err != nil {
+		row, into := make([]driver.Value, parkedWidth), make([]any, parkedWidth)
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
 			return nil, s.wrap("read the parked rows beside", err)
 		}
-		r.Key.ID = string(id)
-		if r.Row, _, err = change.ParseImage(image); err != nil {
-			return nil, fmt.Errorf("parked row of %s: %w", r.Key.Table, err)
+		r, err := ScanParked(row)
+		if err != nil {
+			return nil, s.wrap("read the parked rows beside", err)
 		}
 		out = append(out, r)
 	}
@@ -87,26 +93,27 @@ func (s *Store) appendParked(dst []byte, keys []conflict.Key) []byte {
 	return append(dst, ')')
 }
 
-// ScanParked reads a row of AppendParkedLock.
-func ScanParked(row []driver.Value) (ParkedRow, error) {
-	text := func(i int) string {
-		b, _ := row[i].([]byte)
-		return string(b)
+// ScanParked reads a row of AppendParkedLock or ParkedOf.
+func ScanParked(row []driver.Value) (r ParkedRow, err error) {
+	var bytes [3][]byte
+	for i := range bytes {
+		bytes[i], _ = row[i].([]byte)
 	}
-	number := func(i int) int64 {
-		v, err := (&change.Column{Kind: change.Int}).ParseColumn(row[i])
-		if err != nil {
-			return 0
-		}
-		return int64(v.Bits)
+	r.Key = conflict.Key{Table: string(bytes[0]), ID: string(bytes[1])}
+	number := change.Column{Kind: change.Int}
+	var order [3]int64
+	for i := range order {
+		v, nerr := number.ParseColumn(row[len(bytes)+i])
+		order[i], err = int64(v.Bits), errors.Join(err, nerr)
 	}
-	r := ParkedRow{Key: conflict.Key{Table: text(0), ID: text(1)}}
-	r.Order = conflict.Order{Version: number(3), Rank: int(number(4)), Sub: int(number(5))}
-	image, _, err := change.ParseImage([]byte(text(2)))
-	if err != nil {
+	r.Order = conflict.Order{Version: order[0], Rank: int(order[1]), Sub: int(order[2])}
+	image, rest, ierr := change.ParseImage(append([]byte(nil), bytes[2]...))
+	if r.Row = image; ierr == nil && len(rest) > 0 {
+		ierr = fmt.Errorf("%d bytes too many", len(rest))
+	}
+	if err = errors.Join(err, ierr); err != nil {
 		return r, fmt.Errorf("parked row of %s: %w", r.Key.Table, err)
 	}
-	r.Row = image
 	return r, nil
 }
 

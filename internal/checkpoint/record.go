@@ -92,7 +92,7 @@ func (r *Record) columns() []field {
 	blob := change.Column{Kind: change.Binary}
 	committed := []byte("NULL")
 	if !r.Committed.IsZero() {
-		committed = change.AppendString(nil, r.Committed.UTC().Format("2006-01-02 15:04:05.999999"))
+		committed = change.AppendString(nil, r.Committed.UTC().Format(timeForm))
 	}
 	return []field{
 		{"position", change.AppendString(nil, string(r.Position))},

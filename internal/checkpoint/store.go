@@ -91,7 +91,7 @@ func (s *Store) merge(rows *sql.Rows) (st State, ok bool, err error) {
 		if settled.Seq >= st.Settled.Seq {
 			st.Settled = settled
 		}
-		if at, err := time.Parse("2006-01-02 15:04:05.999999", committed); err == nil && at.After(st.Committed) {
+		if at, err := time.Parse(timeForm, committed); err == nil && at.After(st.Committed) {
 			st.Committed = at
 		}
 		ok = true

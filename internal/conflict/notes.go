@@ -123,7 +123,7 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 		return n, fmt.Errorf("%w: unknown format", errNotes)
 	}
 	n.Placed = raw[0] == notesPlaced
-	d := &notesReader{raw: raw[1:]}
+	d := &parser{b: raw[1:]}
 	keys := d.count()
 	if keys > 0 {
 		n.Keys = make([]KeyNote, 0, keys)
@@ -141,63 +141,8 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	for range d.count() {
 		n.Restored = append(n.Restored, Restored{Hash: d.hash(), Seq: d.uvarint(), Version: d.varint()})
 	}
-	if d.bad || len(d.raw) > 0 {
+	if d.bad || len(d.b) > 0 {
 		return Notes{}, errNotes
 	}
 	return n, nil
-}
-
-type notesReader struct {
-	raw []byte
-	bad bool
-}
-
-func (d *notesReader) fail() { d.raw, d.bad = nil, true }
-
-func (d *notesReader) uvarint() uint64 {
-	v, n := binary.Uvarint(d.raw)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.raw = d.raw[n:]
-	return v
-}
-
-func (d *notesReader) varint() int64 {
-	v, n := binary.Varint(d.raw)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.raw = d.raw[n:]
-	return v
-}
-
-func (d *notesReader) hash() uint64 {
-	if len(d.raw) < 8 {
-		d.fail()
-		return 0
-	}
-	v := binary.LittleEndian.Uint64(d.raw)
-	d.raw = d.raw[8:]
-	return v
-}
-
-// count reads the length of a list: its elements take nine bytes at least.
-func (d *notesReader) count() uint64 {
-	n := d.uvarint()
-	if n > uint64(len(d.raw)/9) {
-		d.fail()
-		return 0
-	}
-	return n
-}
-
-func (d *notesReader) judged() []Judged {
-	var out []Judged
-	for range d.count() {
-		out = append(out, Judged{Hash: d.hash(), Seq: d.uvarint()})
-	}
-	return out
 }

@@ -272,14 +272,19 @@ func (a *attempt) beat(ctx context.Context, r *route) error {
 	}
 }
 
+// end returns when the reader has read all that the source had committed before
+// the call: it writes a heartbeat, and waits for that.
+func (r *route) end(ctx context.Context) (count uint64, s binlog.State, err error) {
+	if count, err = checkpoint.Beat(ctx, r.from); err == nil {
+		s, err = r.reader.WaitBeat(ctx, count)
+	}
+	return count, s, err
+}
+
 // Mark is at the end of the source's log and says where that is. Whatever
 // stands before that place is visible to a read that begins after Mark.
 func (r *route) Mark(ctx context.Context) (change.Watermark, error) {
-	count, err := checkpoint.Beat(ctx, r.from)
-	if err != nil {
-		return change.Watermark{}, err
-	}
-	s, err := r.reader.WaitBeat(ctx, count)
+	count, s, err := r.end(ctx)
 	if err == nil && s.Beat > count {
 		// The place is behind somebody else's later heartbeat, which is in the log
 		// and perhaps not visible yet. The next one waits for its row.

@@ -6,7 +6,6 @@ import (
 
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
-	"duplex/internal/checkpoint"
 	"duplex/internal/conflict"
 	"duplex/internal/schema"
 )
@@ -64,7 +63,7 @@ func (j *judge) quiet() (yes bool) {
 // had then.
 func (j *judge) run(ctx context.Context) error {
 	defer close(j.gone)
-	if err := j.end(ctx); err != nil {
+	if _, _, err := j.route.end(ctx); err != nil {
 		return err
 	}
 	j.Observe(func(o *conflict.Observer) { o.CaughtUp() })
@@ -78,20 +77,12 @@ func (j *judge) run(ctx context.Context) error {
 		r := j.waiting
 		j.waiting = nil
 		j.mu.Unlock()
-		r.err = j.end(ctx)
+		_, _, r.err = j.route.end(ctx)
 		close(r.done)
 		if r.err != nil {
 			return r.err
 		}
 	}
-}
-
-func (j *judge) end(ctx context.Context) error {
-	count, err := checkpoint.Beat(ctx, j.route.from)
-	if err == nil {
-		_, err = j.WaitBeat(ctx, count)
-	}
-	return err
 }
 
 // judges reports whether what comes in at a site is judged by what its own

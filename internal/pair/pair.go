@@ -114,6 +114,9 @@ func (p *Pair) note(err error) {
 // orphan keeps a session that could not be ended for the next attempt.
 func (p *Pair) orphan(site string) func(*tenant.Session) {
 	return func(s *tenant.Session) {
+		if s.Kind == tenant.OceanBase { // its numbers say nothing about whose they are by then
+			return
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.orphans[site] = append(p.orphans[site], s)

@@ -228,18 +228,17 @@ func xa(ctx context.Context, r *run, s *site) error {
 // Bounds of the clock check: how often each clock is read, and by how much the
 // two may differ.
 const (
-	clockReads  = 7
 	clockOffset = time.Second
 )
 
 // clock measures how far the sites' clocks are apart: each beside our own, in
 // the shortest of several round trips.
 func clock(ctx context.Context, r *run) error {
-	a, doubtA, err := offset(ctx, r.source.tenant)
+	a, doubtA, err := r.source.tenant.Offset(ctx)
 	if err != nil {
 		return err
 	}
-	b, doubtB, err := offset(ctx, r.other.tenant)
+	b, doubtB, err := r.other.tenant.Offset(ctx)
 	if err != nil {
 		return err
 	}
@@ -259,31 +258,4 @@ func clock(ctx context.Context, r *run) error {
 	}
 	r.pass(nil, "%s apart", measured)
 	return nil
-}
-
-// offset is how far a tenant's clock is ahead of ours, and by how much that may
-// be wrong.
-func offset(ctx context.Context, t *tenant.Tenant) (ahead, doubt time.Duration, err error) {
-	conn, err := t.DB().Conn(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { _ = conn.Close() }()
-	doubt = time.Hour
-	for range clockReads {
-		var text string
-		began := time.Now()
-		if err := conn.QueryRowContext(ctx, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)").Scan(&text); err != nil {
-			return 0, 0, err
-		}
-		half := time.Since(began) / 2
-		at, err := time.Parse("2006-01-02 15:04:05.999999", text)
-		if err != nil {
-			return 0, 0, fmt.Errorf("site %s: UTC_TIMESTAMP(6) is %q: %w", t.Site, text, err)
-		}
-		if half < doubt {
-			ahead, doubt = at.Sub(began.Add(half)), half
-		}
-	}
-	return ahead, doubt, nil
 }

@@ -92,11 +92,7 @@ func (u *Undoer) try(ctx context.Context, ref ConflictRef, dry bool) (Undone, er
 
 // An undo is refused where it breaks what an application could not break
 // either: values that do not fit, foreign keys.
-const (
-	undoStrict  = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
-	undoLenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
-	undoSetup   = undoStrict + "; SET foreign_key_checks = 1"
-)
+const undoSetup = tenant.Strict + "; SET foreign_key_checks = 1"
 
 func (u *Undoer) session(ctx context.Context, site string) (*tenant.Session, error) {
 	if s := u.sessions[site]; s != nil {
@@ -164,7 +160,7 @@ func (u *Undoer) put(ctx context.Context, s *tenant.Session, c *checkpoint.Confl
 			if tenant.Code(err) == 0 { // not the server's word: there may be none to talk to
 				return err
 			}
-			_, again := s.ExecAll(ctx, undoStrict)
+			_, again := s.ExecAll(ctx, tenant.Strict)
 			return errors.Join(err, again)
 		}
 	}

@@ -1,6 +1,9 @@
 package project
 
-import "duplex/internal/change"
+import (
+	"duplex/internal/change"
+	"duplex/internal/tenant"
+)
 
 // The actions of an undo.
 const (
@@ -77,7 +80,7 @@ func (t *undoTable) update(r undoRow) []byte {
 func (t *undoTable) fitting(r undoRow, text string) string {
 	for i := range t.Columns {
 		if c := &t.Columns[i]; c.Generated || c.Kind == change.Enum && r.back[i].Kind == change.Enum && r.back[i].Bits == 0 {
-			return undoLenient + "; " + text + "; " + undoStrict
+			return tenant.Lenient + "; " + text + "; " + tenant.Strict
 		}
 	}
 	return text

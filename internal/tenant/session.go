@@ -77,13 +77,21 @@ func (t *Tenant) marker(purpose Purpose, origin uint32) string {
 	return "DO 0"
 }
 
+// The statements that set a session's sql_mode. With Strict a value that does not
+// fit its column is an error instead of being cut; Lenient, as a session begins,
+// takes back every value that a server holds.
+const (
+	Strict  = "SET sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+	Lenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+)
+
 func (t *Tenant) settings() []string {
 	set := []string{
 		"SET autocommit = 1",
 		"SET NAMES utf8mb4",
 		"SET character_set_results = NULL",
 		"SET time_zone = '+00:00'",
-		"SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
+		Lenient,
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		"SET foreign_key_checks = 0",
 	}

@@ -114,7 +114,7 @@ func (s *stage) blows() []blow {
 }
 
 // pause waits for a random time below limit, which is the schedule of faults.
-func (s *stage) pause(limit time.Duration) { time.Sleep(time.Duration(s.rng.Int64N(int64(limit)))) }
+func (s *stage) pause(limit time.Duration) { fault.Pause(s.t, s.rng, limit) }
 
 // progress is how often a line tells how far a run is.
 const progress = 10 * time.Second
@@ -124,7 +124,9 @@ const progress = 10 * time.Second
 func (s *stage) suffer(every time.Duration, blows []blow, over func() bool) {
 	began := time.Now()
 	told, next := began, began.Add(every)
-	for !over() {
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for ; !over(); <-look.C {
 		if s.run.Ended() {
 			s.t.Fatalf("duplex run ended by itself after %v\n%s", time.Since(began).Round(time.Second), s.run.Log())
 		}
@@ -139,7 +141,6 @@ func (s *stage) suffer(every time.Duration, blows []blow, over func() bool) {
 			s.n++
 			next = time.Now().Add(every/2 + time.Duration(s.rng.Int64N(int64(every))))
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	s.tell(time.Since(began))
 }
@@ -175,7 +176,9 @@ const calm = 20 * time.Second
 
 // quiet asks until a judgement finds nothing, for a while; it gives the last.
 func quiet[T any](judge func() (T, bool)) T {
-	for began := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for began := time.Now(); ; <-look.C {
 		if v, good := judge(); good || time.Since(began) > calm {
 			return v
 		}

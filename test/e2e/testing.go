@@ -117,15 +117,15 @@ func (p *Pair) Started(t testing.TB, args ...string) *Run {
 // WaitFor asks until it is so.
 func WaitFor(t testing.TB, r *Run, what string, limit time.Duration, ask func(ctx context.Context) bool) {
 	t.Helper()
-	began := time.Now()
-	for !ask(t.Context()) {
+	began, look := time.Now(), time.NewTicker(20*time.Millisecond)
+	defer look.Stop()
+	for ; !ask(t.Context()); <-look.C {
 		if r.Ended() {
 			t.Fatalf("duplex run ended by itself\n%s", r.Log())
 		}
 		if time.Since(began) > limit {
 			t.Fatalf("%s: not so after %v\n%s", what, limit, r.Log())
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 

@@ -126,7 +126,7 @@ func (d *drill) plan(kills, deaths, breaks int) []blow {
 }
 
 // pause waits for a random time below limit, which is the schedule of faults.
-func (d *drill) pause(limit time.Duration) { time.Sleep(time.Duration(d.rng.Int64N(int64(limit)))) }
+func (d *drill) pause(limit time.Duration) { fault.Pause(d.t, d.rng, limit) }
 
 // kill ends the program at a random moment, and starts it again. Half of the
 // times it may go on undisturbed until both links have applied something.

@@ -3,8 +3,10 @@ package fault
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -68,4 +70,13 @@ func (w *Wire) Stall(t testing.TB) (end func()) { return w.toxic(t, "timeout", `
 // Delay makes every packet late, by up to 2*ms milliseconds.
 func (w *Wire) Delay(t testing.TB, ms int) (end func()) {
 	return w.toxic(t, "latency", fmt.Sprintf(`"latency": %d, "jitter": %d`, ms, ms))
+}
+
+// Pause lets a random time below limit go by: when a fault comes, and how long it
+// stays, is part of the schedule that a test draws.
+func Pause(t testing.TB, rng *rand.Rand, limit time.Duration) {
+	select {
+	case <-t.Context().Done():
+	case <-time.After(time.Duration(rng.Int64N(int64(limit)))):
+	}
 }
