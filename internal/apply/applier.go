@@ -39,6 +39,10 @@ type Config struct {
 	// Place gives a source table's name in the target.
 	Place func(database, table string) (string, string)
 	Peer  int // rank of the source's site
+	// Rule is the conflict rule of a source table, named as there, in a target that
+	// nobody else writes: it judges rows that are not as the log says. Relate's rules
+	// take its place. nil: the source's row is taken and the other logged.
+	Rule func(database, table string) *conflict.Rule
 	// Orphan gets a session that broke and could not be ended at the server: its
 	// locks may outlive it there. nil: nobody wants to know.
 	Orphan func(*tenant.Session)
@@ -240,7 +244,7 @@ func (a *Applier) fit(source *change.Table, t *schema.Table) (*plan, error) {
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given
 	}
-	p.rule = a.rule(p)
+	p.rule = a.rule(source, p)
 	if a.relations != nil && a.relations.tables[p.name] != nil {
 		r := a.relations.tables[p.name]
 		p.unique, p.touches, p.rank = r.parks(), r.touches(), r.rank

@@ -16,6 +16,7 @@ import (
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 	"duplex/internal/link"
 	"duplex/internal/tenant"
 	servers "duplex/test/tenant"
@@ -58,16 +59,20 @@ type flow struct {
 	ctx     context.Context //nolint:containedctx // ends with the flow, says why
 }
 
-func start(t *testing.T, from, to *side, budget int64) *flow {
+func start(t *testing.T, from, to *side, budget int64, changes ...func(*apply.Config)) *flow {
 	t.Helper()
 	at, err := binlog.End(t.Context(), from.tenant)
 	require.NoError(t, err)
 	name := from.name + ">" + to.name
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	a, err := apply.New(t.Context(), apply.Config{
+	cfg := apply.Config{
 		Target: to.tenant, Project: "p", Link: name, Origin: 2147473649, Log: log,
 		Place: func(d, n string) (string, string) { return d, n },
-	}, at)
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	a, err := apply.New(t.Context(), cfg, at)
 	require.NoError(t, err)
 	r, err := binlog.Open(t.Context(), binlog.Config{
 		Tenant: from.tenant, Site: from.name, Project: "p", Inbound: to.name + ">" + from.name,
@@ -211,6 +216,34 @@ func TestDriftIsLogged(t *testing.T) {
 	}, found)
 	require.EqualValues(t, 2, f.applier.Status().Drifts)
 	f.stop(t)
+}
+
+// TestDriftStops is the other choice: nothing is written over, and what stops
+// the link says which row it is and how it differs.
+func TestDriftStops(t *testing.T) {
+	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
+	for _, s := range []*side{a, b} {
+		s.exec(t, "CREATE DATABASE shop", shop, "INSERT INTO shop.t VALUES (1, 10, 'x', 0), (2, 20, 'y', 0), (3, NULL, 'z', 0)")
+	}
+	b.exec(t, "UPDATE shop.t SET v = 'other' WHERE id = 1", "DELETE FROM shop.t WHERE id = 3", "INSERT INTO shop.t VALUES (4, 40, 'b', 0)")
+	before := checksum(t, b, "shop.t")
+	for _, c := range []struct{ write, says string }{
+		{"UPDATE shop.t SET n = 1 WHERE id = 1", "update of shop.t \\(id=1\\) from transaction .*: column v is \"other\", expected \"x\": .*policy is to stop"},
+		{"DELETE FROM shop.t WHERE id = 3", "delete of shop.t \\(id=3\\) from transaction .*: the target has no such row: "},
+		{"INSERT INTO shop.t VALUES (4, 41, 'a', 0)", "insert of shop.t \\(id=4\\) from transaction .*: the target has such a row already: "},
+	} {
+		f := start(t, a, b, 1<<20, func(cfg *apply.Config) {
+			cfg.Link += c.write[:3] // a link of its own, that begins at the end of the log
+			cfg.Rule = func(string, string) *conflict.Rule { return &conflict.Rule{Policy: conflict.Stop} }
+		})
+		a.exec(t, c.write)
+		err := <-f.done
+		require.ErrorIs(t, err, apply.ErrMismatch)
+		require.ErrorIs(t, err, conflict.ErrStop)
+		require.Regexp(t, c.says, err.Error())
+		require.NoError(t, f.reader.Close())
+		require.Equal(t, before, checksum(t, b, "shop.t"))
+	}
 }
 
 func TestLargeTransactionIsWhole(t *testing.T) {

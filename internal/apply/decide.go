@@ -176,10 +176,13 @@ func (t *target) note(b *batch, many bool) {
 
 // rule is the conflict rule of a target table, for images in which the source
 // may lack columns.
-func (a *Applier) rule(p *plan) *conflict.Rule {
+func (a *Applier) rule(source *change.Table, p *plan) *conflict.Rule {
 	r := &conflict.Rule{Policy: conflict.Newest}
-	if a.rules != nil {
+	switch {
+	case a.rules != nil:
 		r = a.rules(p.name)
+	case a.cfg.Rule != nil:
+		r = a.cfg.Rule(source.Database, source.Name)
 	}
 	if len(p.write) < len(p.target.Columns) {
 		r = r.Comparing(p.write)

@@ -27,7 +27,7 @@ type Mismatch struct {
 	Txn      string // the log's name of the source transaction
 	Expected []change.Value
 	Found    []change.Value // nil: no such row
-	Cause    error          // a duplicate key, if that is what showed it
+	Cause    error          // a duplicate key or the table's policy
 }
 
 // Error names the row, the first column that differs and both its values.
@@ -35,8 +35,7 @@ func (m *Mismatch) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of %s %s from transaction %s: %v", m.Op, m.Table, m.Key, m.Txn, ErrMismatch)
 	switch {
-	case m.Cause != nil:
-		fmt.Fprintf(&b, ": %v", m.Cause)
+	case m.Found == nil && m.Expected == nil: // the cause says it
 	case m.Found == nil:
 		b.WriteString(": the target has no such row")
 	case m.Expected == nil:
@@ -49,6 +48,9 @@ func (m *Mismatch) Error() string {
 				break
 			}
 		}
+	}
+	if m.Cause != nil {
+		fmt.Fprintf(&b, ": %v", m.Cause)
 	}
 	return b.String()
 }

@@ -91,7 +91,8 @@ type Tables struct {
 	Where map[Table]string
 }
 
-// Conflict says what to do with rows that both sites changed. It is zero unless the scenario is active-active.
+// Conflict says what to do with rows that both sites changed, and with rows that are not as the log says. Where one site
+// only is written it is zero, or has PolicyOverwrite and PolicyStop.
 type Conflict struct {
 	// Rule is for every table that has no own one. Its policy is never PolicyDelta.
 	Rule
@@ -200,7 +201,8 @@ func (p *Project) Target(database, table string) (string, string) {
 // Where gives the SQL condition that rows of a table of the source must meet; empty when all of them take part.
 func (p *Project) Where(database, table string) string { return p.Tables.Where[Table{database, table}] }
 
-// Rule gives the conflict rule of a table; the zero value unless the scenario is active-active.
+// Rule gives the conflict rule of a table; the zero value, which is PolicyOverwrite, where one site only is written and
+// the project does not say.
 func (p *Project) Rule(database, table string) Rule {
 	if rule, ok := p.Conflict.Tables[Table{database, table}]; ok {
 		return rule

@@ -94,6 +94,8 @@ func TestPrimaryStandbyIsOneWay(t *testing.T) {
 	require.False(t, p.CarriesDDL(p.Links()[0]))
 	require.True(t, p.Matches("crm_1ay", "t"))
 	require.False(t, p.Matches("crm_1xy", "t"))
+	require.Equal(t, PolicyStop, p.Rule("shop", "orders").Policy)
+	require.Equal(t, PolicyOverwrite, p.Rule("shop", "log").Policy)
 	require.Equal(t, 0, p.Rank("a"), "by name, not by place in the file")
 	require.Equal(t, 1, p.Rank("b"))
 	require.Equal(t, -1, p.Rank("c"))

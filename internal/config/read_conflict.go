@@ -1,23 +1,35 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// conflict reads the rules for rows that both sites changed into p.
+// The policies for rows that both sites changed, and those of a link whose
+// target nobody else writes: there they are for rows that are not as the log says.
+var (
+	bothWays = []Policy{PolicyNewest, PolicyNewestByColumn, PolicySite, PolicyDelta, PolicyStop, PolicyOverwrite, PolicyIgnore}
+	oneWay   = []Policy{PolicyOverwrite, PolicyStop}
+)
+
+// conflict reads the conflict rules into p.
 func (r *reader) conflict(f field, p *Project, names []string) {
-	r.onlyFor(f, p, ActiveActive)
+	policies, first := bothWays, PolicyNewest
+	if p.Scenario != "" && p.Scenario != ActiveActive {
+		policies, first = oneWay, PolicyOverwrite
+	}
 	fields, ok := r.keys(f, "policy", "site", "columns", "tables")
 	if !ok {
 		return
 	}
-	p.Conflict.Rule = Rule{Policy: PolicyNewest}
+	p.Conflict.Rule = Rule{Policy: first}
 	if policy, ok := fields["policy"]; ok {
-		p.Conflict.Rule = r.rule(f, fields, names, PolicyNewest, PolicyNewestByColumn, PolicySite, PolicyStop,
-			PolicyOverwrite, PolicyIgnore, PolicyDelta)
+		p.Conflict.Rule = r.rule(f, fields, names, policies)
 		if p.Conflict.Policy == PolicyDelta {
 			r.problem(policy.content(), "name tables under conflict.tables", "conflict.policy delta is for single tables")
 		}
 	} else {
-		r.unusedSettings(f, fields, PolicyNewest)
+		r.unusedSettings(f, fields, first)
 	}
 	if tables, ok := fields["tables"]; ok {
 		p.Conflict.Tables = map[Table]Rule{}
@@ -27,21 +39,28 @@ func (r *reader) conflict(f field, p *Project, names []string) {
 				continue
 			}
 			if _, ok := r.required(entry.field, fields, "policy"); ok {
-				p.Conflict.Tables[entry.table] = r.rule(entry.field, fields, names, PolicyNewest, PolicyNewestByColumn,
-					PolicySite, PolicyDelta, PolicyStop, PolicyOverwrite, PolicyIgnore)
+				p.Conflict.Tables[entry.table] = r.rule(entry.field, fields, names, policies)
 			}
 		}
 	}
 }
 
-// rule reads a policy and what belongs to it.
-func (r *reader) rule(f field, fields map[string]field, names []string, policies ...Policy) Rule {
-	words := make([]string, len(policies))
-	for i, policy := range policies {
-		words[i] = string(policy)
+func words(policies []Policy) []string {
+	var out []string
+	for _, policy := range policies {
+		out = append(out, string(policy))
 	}
-	word, ok := r.word(fields["policy"], words...)
+	return out
+}
+
+// rule reads a policy and what belongs to it.
+func (r *reader) rule(f field, fields map[string]field, names []string, policies []Policy) Rule {
+	word, ok := r.word(fields["policy"], words(bothWays)...)
 	if !ok {
+		return Rule{}
+	}
+	if !slices.Contains(policies, Policy(word)) {
+		r.problem(fields["policy"].content(), "here it is "+strings.Join(words(policies), " or "), "%s %s is for scenario %s", fields["policy"].path, word, ActiveActive)
 		return Rule{}
 	}
 	rule := Rule{Policy: Policy(word)}

@@ -1,6 +1,7 @@
 package pair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,11 +111,17 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	if r.link.From == p.Source {
 		place = p.Target
 	}
-	return apply.Config{
+	c := apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
 		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
 		Peer: p.Rank(r.link.From), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
 	}
+	if !p.TwoWay() {
+		c.Rule = func(database, table string) *conflict.Rule {
+			return &conflict.Rule{Policy: cmp.Or(conflict.Policy(p.Rule(database, table).Policy), conflict.Overwrite)}
+		}
+	}
+	return c
 }
 
 // OpenSite connects to a site of a project.

@@ -141,15 +141,12 @@ func generated(ctx context.Context, r *run, s *site) error {
 
 // policy looks at the conflict rules beside the tables that they are for.
 func policy(ctx context.Context, r *run) error {
-	if !r.Project.TwoWay() {
-		return nil
-	}
 	tables, err := r.chosen(ctx, r.source)
 	if err != nil {
 		return err
 	}
 	promises := func(object string, rule config.Rule) {
-		if rule.Policy != "" && !conflict.Policy(rule.Policy).Converges() {
+		if r.Project.TwoWay() && rule.Policy != "" && !conflict.Policy(rule.Policy).Converges() {
 			r.warn(nil, object, "choose newest, newest-by-column, site or delta", "policy %s does not promise that the sites become equal after a conflict", rule.Policy)
 		}
 	}
@@ -164,17 +161,20 @@ func policy(ctx context.Context, r *run) error {
 		r.policyColumns(tables, name.String(), rule)
 	}
 	slices.SortFunc(r.found, func(a, b Result) int { return strings.Compare(a.Object, b.Object) })
-	r.unless(nil, "%s", inWords(r.Project.Conflict.Policy))
+	r.unless(nil, "%s", inWords(r.Project.Conflict.Policy, r.Project.TwoWay()))
 	return nil
 }
 
-// inWords says what becomes of a row that both sides changed.
-func inWords(p config.Policy) string {
-	if p == config.PolicyStop {
+// inWords says what becomes of a row that both sides changed, or, where one is
+// written only, of a row that is not as the log says.
+func inWords(p config.Policy, twoWay bool) string {
+	switch {
+	case !twoWay && p == config.PolicyStop:
+		return "stop: the link stops at a row of the target that is not as the log says"
+	case !twoWay:
+		return "overwrite: a row of the target that is not as the log says is replaced; what it was is kept in duplex.conflict"
+	case p == config.PolicyStop:
 		return "stop: a link stops at a row that both sides changed"
-	}
-	if p == "" {
-		p = config.PolicyNewest
 	}
 	return string(p) + " decides rows that both sides changed; what loses is kept in duplex.conflict"
 }
