@@ -89,6 +89,7 @@ func hints() []struct {
 		{pair.ErrRules, "see \"Changing a policy\" in docs/operations.md"},
 		{project.ErrNotRunning, "start `duplex run FILE` and keep it running"},
 		{tenant.ErrMode, "use a tenant in MySQL mode"},
+		{tenant.ErrUnset, "let the proxy keep session variables, or connect to an observer"},
 	}
 }
 
@@ -105,8 +106,11 @@ func hint(err error) string {
 	case noRight(code):
 		return "`duplex check FILE` names the GRANT that gives the right"
 	}
-	if tenant.Classify(err) == tenant.Reconnect {
+	switch tenant.Classify(err) {
+	case tenant.Reconnect:
 		return "is the server up, and is the address in the project file right? `duplex check FILE` tells"
+	case tenant.Busy:
+		return "the tenant lacks memory or disk: give it more, or lower `limits` in the project file"
 	}
 	return ""
 }

@@ -60,7 +60,7 @@ func printStatus(w io.Writer, st project.Status) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "site\tserver\tclock")
 	for _, s := range st.Sites {
-		fmt.Fprintf(t, "%s\t%s %s\t%+d ms\n", s.Name, s.Kind, s.Version, s.OffsetMS)
+		fmt.Fprintf(t, "%s\t%s\t%+d ms\n", s.Name, s.Server, s.OffsetMS)
 	}
 	fmt.Fprintln(t)
 	fmt.Fprintln(t, "link\tstate\tlag at most\ttransactions\tlast commit\tconflicts\tdrifts\tparked")

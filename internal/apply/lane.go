@@ -110,8 +110,8 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 			return nil
 		}
 		class := tenant.Classify(err)
-		if class == tenant.Reconnect || ctx.Err() != nil || attempt == attempts {
-			return err
+		if class.Passing() && !class.Undone() || ctx.Err() != nil || attempt == attempts {
+			return err // what is durable is read from the checkpoint by the next run
 		}
 		if rerr := l.current.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
@@ -121,7 +121,7 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 			l.window.finish(group)
 			return nil
 		}
-		again := class == tenant.Retry || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
+		again := class.Undone() || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
 			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt) || class == tenant.Reference && l.site != nil
 		if !again {
 			return err

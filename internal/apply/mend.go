@@ -88,13 +88,13 @@ func (m *mender) mendAll(ctx context.Context) error {
 			continue
 		}
 		class := tenant.Classify(err)
-		if class == tenant.Reconnect || ctx.Err() != nil || failed == attempts {
+		if class.Passing() && !class.Undone() || ctx.Err() != nil || failed == attempts {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
 		if rerr := t.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		if class != tenant.Retry && class != tenant.Duplicate {
+		if !class.Undone() && class != tenant.Duplicate {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
 		failed++

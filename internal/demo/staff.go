@@ -162,7 +162,7 @@ func (s *staff) carry(ctx context.Context, d deed) error {
 		switch {
 		case err == nil || errors.Is(err, errNotThere):
 			return nil
-		case tenant.Classify(err) != tenant.Retry || try == tries:
+		case !tenant.Classify(err).Undone() || try == tries:
 			return fmt.Errorf("site %s: writer: %w", s.site.Name, err)
 		}
 		s.again.Add(1)

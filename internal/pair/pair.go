@@ -87,7 +87,7 @@ func (p *Pair) Run(ctx context.Context) error {
 		if errors.Is(err, errChanging) {
 			continue
 		}
-		if class := tenant.Classify(err); class != tenant.Reconnect && class != tenant.Retry {
+		if !tenant.Classify(err).Passing() {
 			return err
 		}
 		if time.Since(began) > lastPause {

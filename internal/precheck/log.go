@@ -253,7 +253,7 @@ func resolution(_ context.Context, r *run, s *site) error {
 	if !s.logs() {
 		return nil
 	}
-	if s.tenant.Kind == tenant.OceanBase || s.tenant.Kind == tenant.MySQL && s.newer(8, 0) {
+	if s.tenant.Kind == tenant.OceanBase || s.tenant.Kind == tenant.MySQL && s.tenant.Release.AtLeast(8, 0) {
 		r.pass(s, "commit times in microseconds")
 		return nil
 	}

@@ -5,9 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"regexp"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/go-sql-driver/mysql"
@@ -121,38 +118,6 @@ func least(kind tenant.Kind) (major, minor int) {
 	return 5, 6
 }
 
-var (
-	versionNumber   = regexp.MustCompile(`(\d+)\.(\d+)`)
-	oceanBaseNumber = regexp.MustCompile(`(?i)oceanbase(?:_ce)?[ -]v?(\d+)\.(\d+)`)
-)
-
-// release is the version of the server of its kind; ok is false where it has
-// none that can be read.
-func (s *site) release(ctx context.Context) (major, minor int, ok bool) {
-	if s.tenant.Kind != tenant.OceanBase {
-		return numbers(s.tenant.Version)
-	}
-	var comment string
-	if err := s.tenant.DB().QueryRowContext(ctx, "SELECT @@version_comment").Scan(&comment); err != nil {
-		return 0, 0, false
-	}
-	return firstTwo(oceanBaseNumber.FindStringSubmatch(comment + " " + s.tenant.Version))
-}
-
-// numbers reads what version() prints on MariaDB and MySQL.
-func numbers(text string) (major, minor int, ok bool) {
-	return firstTwo(versionNumber.FindStringSubmatch(strings.TrimPrefix(text, "5.5.5-"))) // MariaDB behind some proxies
-}
-
-func firstTwo(m []string) (major, minor int, ok bool) {
-	if m == nil {
-		return 0, 0, false
-	}
-	major, _ = strconv.Atoi(m[1])
-	minor, _ = strconv.Atoi(m[2])
-	return major, minor, true
-}
-
 func kindName(k tenant.Kind) string {
 	switch k {
 	case tenant.MariaDB:
@@ -163,19 +128,17 @@ func kindName(k tenant.Kind) string {
 	return "MySQL"
 }
 
-func version(ctx context.Context, r *run, s *site) error {
-	kind := kindName(s.tenant.Kind)
-	wantMajor, wantMinor := least(s.tenant.Kind)
-	major, minor, ok := s.release(ctx)
-	switch {
-	case !ok:
-		r.warn(s, "", "", "%s of a version that is not known: %s", kind, s.tenant.Version)
-	case major < wantMajor || major == wantMajor && minor < wantMinor:
-		r.fail(s, "", "upgrade the server", "%s %s is older than %d.%d, the first version that is supported", kind, s.tenant.Version, wantMajor, wantMinor)
-	case s.tenant.Kind == tenant.OceanBase && major > 4:
-		r.warn(s, "", "", "%s %s is newer than what this program was tried with", kind, s.tenant.Version)
+func version(_ context.Context, r *run, s *site) error {
+	major, minor := least(s.tenant.Kind)
+	switch server := s.tenant.Server(); {
+	case s.tenant.Release == tenant.Release{}:
+		r.warn(s, "", "", "of a version that is not known: %s", server)
+	case s.tenant.Release.Before(major, minor):
+		r.fail(s, "", "upgrade the server", "%s is older than %d.%d, the first version that is supported", server, major, minor)
+	case s.tenant.Kind == tenant.OceanBase && s.tenant.Release.Major > 4:
+		r.warn(s, "", "", "%s is newer than what this program was tried with", server)
 	default:
-		r.pass(s, "%s %s", kind, s.tenant.Version)
+		r.pass(s, "%s", server)
 	}
 	return nil
 }
@@ -190,6 +153,8 @@ func sameFamily(_ context.Context, r *run) error {
 
 func writable(_ context.Context, r *run, s *site) error {
 	switch {
+	case s.tenant.OB.Standby():
+		r.fail(s, "", "name the primary tenant, or make this one primary", "the tenant is a standby: it takes no writes and has no change stream of its own")
 	case on(s.vars["super_read_only"]) || on(s.vars["innodb_read_only"]):
 		r.fail(s, "", "SET GLOBAL super_read_only = OFF, or name the server that is primary", "the server takes no writes: super_read_only or innodb_read_only is on")
 	case readOnly(s.vars["read_only"]):

@@ -176,7 +176,7 @@ func (r *run) streamRights(s *site, g *grants) {
 		if g.everywhere(right) {
 			continue
 		}
-		if right == "REPLICATION CLIENT" && s.tenant.Kind == tenant.MariaDB && s.newer(10, 5) {
+		if right == "REPLICATION CLIENT" && s.tenant.Kind == tenant.MariaDB && s.tenant.Release.AtLeast(10, 5) {
 			right = "BINLOG MONITOR"
 		}
 		lack = append(lack, right)
@@ -185,12 +185,6 @@ func (r *run) streamRights(s *site, g *grants) {
 		list := strings.Join(lack, ", ")
 		r.fail(s, "", fmt.Sprintf("GRANT %s ON *.* TO %s", list, g.user), "user lacks %s (the change stream)", list)
 	}
-}
-
-// newer reports whether the server's version is at least that.
-func (s *site) newer(major, minor int) bool {
-	m, n, ok := numbers(s.tenant.Version)
-	return ok && (m > major || m == major && n >= minor)
 }
 
 // originRight tries what an applier's session does besides writing: on MySQL
@@ -206,7 +200,7 @@ func (r *run) originRight(ctx context.Context, s *site, g *grants) error {
 		return session.Close()
 	case code == 1227 || code == 1231:
 		right := "SUPER"
-		if s.newer(8, 0) {
+		if s.tenant.Release.AtLeast(8, 0) {
 			right = "SESSION_VARIABLES_ADMIN"
 		}
 		r.warn(s, "", fmt.Sprintf("GRANT %s ON *.* TO %s", right, g.user),

@@ -107,7 +107,7 @@ func (r *Run) settled(ctx context.Context) (*verify.Report, error) {
 			return nil, err
 		}
 		report, err := r.Verify(ctx)
-		if class := tenant.Classify(err); class != tenant.Reconnect && class != tenant.Retry {
+		if !tenant.Classify(err).Passing() {
 			return report, err
 		}
 		r.options.Log.Warn("verification interrupted, beginning anew", "error", err)

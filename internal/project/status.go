@@ -26,6 +26,7 @@ type SiteStatus struct {
 	Name     string `json:"name"`
 	Kind     string `json:"kind"`
 	Version  string `json:"version"`
+	Server   string `json:"server"`          // both for people; of an OceanBase tenant its name, role and proxy too
 	OffsetMS int64  `json:"clock_offset_ms"` // of its clock against this machine's
 }
 
@@ -69,7 +70,7 @@ func (s *Sites) Status(ctx context.Context) (Status, error) {
 			return st, err
 		}
 		offsets[site.Name] = offset
-		st.Sites = append(st.Sites, SiteStatus{Name: site.Name, Kind: string(t.Kind), Version: t.Version, OffsetMS: offset.Milliseconds()})
+		st.Sites = append(st.Sites, SiteStatus{Name: site.Name, Kind: string(t.Kind), Version: t.Version, Server: t.Server(), OffsetMS: offset.Milliseconds()})
 	}
 	for _, l := range p.Links() {
 		ls, at, err := s.link(ctx, l, offsets[l.From])

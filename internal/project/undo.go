@@ -62,7 +62,7 @@ const undoAttempts = 3
 // done. After an error the row is as it was.
 func (u *Undoer) Undo(ctx context.Context, ref ConflictRef, dry bool) (done Undone, err error) {
 	for range undoAttempts {
-		if done, err = u.try(ctx, ref, dry); tenant.Classify(err) != tenant.Retry {
+		if done, err = u.try(ctx, ref, dry); !tenant.Classify(err).Undone() {
 			break
 		}
 	}

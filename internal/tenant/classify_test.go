@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"testing"
@@ -28,17 +29,114 @@ func TestClassify(t *testing.T) {
 		{io.ErrUnexpectedEOF, tenant.Reconnect},
 		{mysql.ErrInvalidConn, tenant.Reconnect},
 		{errors.New("anything"), tenant.Fatal},
-		{&mysql.MySQLError{Number: 1213}, tenant.Retry},
-		{&mysql.MySQLError{Number: 6002}, tenant.Retry},
-		{&mysql.MySQLError{Number: 4012}, tenant.Reconnect},
-		{&mysql.MySQLError{Number: 1290}, tenant.Reconnect},
-		{&mysql.MySQLError{Number: 1062}, tenant.Duplicate},
-		{&mysql.MySQLError{Number: 1146}, tenant.Schema},
-		{&mysql.MySQLError{Number: 1064}, tenant.Fatal},
+		{errors.Join(errors.New("write"), &mysql.MySQLError{Number: 1213}), tenant.Retry},
 	} {
 		require.Equal(t, c.want, tenant.Classify(c.err), "%v", c.err)
 	}
 	require.Equal(t, uint16(1213), tenant.Code(errors.Join(&mysql.MySQLError{Number: 1213})))
+}
+
+// codes are the errors that servers answer with, as they come over the wire.
+// What OceanBase sends under a number of MySQL's, or several under one, is named.
+var codes = []struct {
+	code  uint16
+	state string
+	class tenant.Class
+	what  string
+}{
+	{1213, "40001", tenant.Retry, "deadlock (4101)"},
+	{1205, "HY000", tenant.Retry, "lock wait (6003), NOWAIT and WAIT n (6006)"},
+	{6005, "HY000", tenant.Retry, "row lock conflict"},
+	{6001, "25000", tenant.Retry, "transaction set changed"},
+	{6002, "40000", tenant.Retry, "rolled back"},
+	{6002, "25000", tenant.Retry, "killed (6211), exiting (6223), needs rollback (6224), idle for too long (6278)"},
+	{6235, "25000", tenant.Retry, "cannot serialize"},
+	{1020, "HY000", tenant.Retry, "record has changed since last read"},
+
+	{6002, "HY000", tenant.Unknown, "the transaction is not known (6213): after a commit that says nothing"},
+	{4012, "HY000", tenant.Unknown, "statement time-out, queue (4049), shared lock (6004): the statement may be a commit"},
+	{4012, "25000", tenant.Unknown, "transaction time-out (6210, 6212, 6230), and result unknown (6225)"},
+	{4746, "HY000", tenant.Unknown, "packet status unknown"},
+
+	{4013, "HY001", tenant.Busy, "no memory"},
+	{4030, "HY000", tenant.Busy, "over the tenant's memory limits"},
+	{4039, "HY000", tenant.Busy, "killed by throttling"},
+	{4184, "53100", tenant.Busy, "out of disk space"},
+	{4264, "HY000", tenant.Busy, "out of disk space for the log"},
+
+	{4011, "HY000", tenant.Reconnect, "packet not sent"},
+	{4023, "HY000", tenant.Reconnect, "try again"},
+	{4038, "HY000", tenant.Reconnect, "not the leader"},
+	{4109, "HY000", tenant.Reconnect, "state not as expected"},
+	{4124, "HY000", tenant.Reconnect, "connect error"},
+	{4225, "HY000", tenant.Reconnect, "no partition entry"},
+	{4265, "HY000", tenant.Reconnect, "connect error between servers"},
+	{4283, "HY000", tenant.Reconnect, "timestamp service not ready"},
+	{4390, "HY000", tenant.Reconnect, "schema of a remote server not refreshed"},
+	{4392, "HY000", tenant.Reconnect, "disk hangs"},
+	{4638, "HY000", tenant.Reconnect, "root server is not the leader"},
+	{4653, "HY000", tenant.Reconnect, "no location"},
+	{4654, "HY000", tenant.Reconnect, "no leader"},
+	{4688, "HY000", tenant.Reconnect, "the tenant is a standby: until it is primary again"},
+	{4721, "HY000", tenant.Reconnect, "no location of a log stream"},
+	{5066, "HY000", tenant.Reconnect, "session interrupted"},
+	{5081, "25000", tenant.Reconnect, "the server is read only now"},
+	{5150, "HY000", tenant.Reconnect, "tenant not in this server"},
+	{5296, "42000", tenant.Reconnect, "no readable replica"},
+	{5627, "HY000", tenant.Reconnect, "schema: try again"},
+	{6231, "HY000", tenant.Reconnect, "replica not readable"},
+	{6279, "HY000", tenant.Reconnect, "wrong node for a free-routed transaction"},
+	{6325, "HY000", tenant.Reconnect, "disk of the log hangs"},
+	{8001, "08004", tenant.Reconnect, "server is initializing"},
+	{8002, "08004", tenant.Reconnect, "server is stopping"},
+	{1317, "70100", tenant.Reconnect, "query killed (5065): it may have been a commit"},
+	{1290, "HY000", tenant.Reconnect, "read_only: until it is off again"},
+	{1040, "08004", tenant.Reconnect, "too many connections"},
+	{1053, "08S01", tenant.Reconnect, "server shuts down"},
+	{2013, "HY000", tenant.Reconnect, "connection lost"},
+
+	{4138, "HY000", tenant.Snapshot, "snapshot too old"},
+
+	{1412, "HY000", tenant.Schema, "table definition changed (5386)"},
+	{1146, "42S02", tenant.Schema, "no such table (5019)"},
+	{1054, "42S22", tenant.Schema, "no such column (5217)"},
+	{1136, "21S01", tenant.Schema, "number of columns"},
+	{1051, "42S02", tenant.Schema, "unknown table"},
+
+	{1062, "23000", tenant.Duplicate, "duplicate key (5024)"},
+	{1586, "23000", tenant.Duplicate, "duplicate key, with the key's name"},
+	{1451, "23000", tenant.Reference, "parent is referred to"},
+	{1452, "23000", tenant.Reference, "no parent"},
+
+	{1048, "23000", tenant.Fatal, "NULL in a NOT NULL column"},
+	{1264, "22003", tenant.Fatal, "out of range"},
+	{1265, "01000", tenant.Fatal, "bad enum"},
+	{1292, "22007", tenant.Fatal, "bad time"},
+	{1366, "HY000", tenant.Fatal, "bad number or string"},
+	{1406, "22001", tenant.Fatal, "too long"},
+	{3819, "HY000", tenant.Fatal, "check constraint"},
+	{1118, "42000", tenant.Fatal, "row too large for the table to be made"},
+	{1153, "08S01", tenant.Fatal, "packet too large"},
+	{1792, "25006", tenant.Fatal, "transaction is read only"},
+	{1049, "42000", tenant.Fatal, "no such database at login"},
+	{1064, "42000", tenant.Fatal, "syntax"},
+	{1142, "42000", tenant.Fatal, "no right"},
+	{1193, "HY000", tenant.Fatal, "no such variable"},
+	{1235, "0A000", tenant.Fatal, "not supported"},
+	{3730, "HY000", tenant.Fatal, "parent cannot be dropped"},
+	{1236, "HY000", tenant.Fatal, "the log that is asked for is gone"},
+}
+
+func TestClassifyCodes(t *testing.T) {
+	for _, c := range codes {
+		err := &mysql.MySQLError{Number: c.code, Message: "whatever it says"}
+		copy(err.SQLState[:], c.state)
+		class := tenant.Classify(fmt.Errorf("link a>b: %w", err))
+		require.Equal(t, c.class, class, "%d (%s): %s", c.code, c.state, c.what)
+		undone := class == tenant.Retry || class == tenant.Busy
+		require.Equal(t, undone, class.Undone(), class)
+		require.Equal(t, undone || class == tenant.Unknown || class == tenant.Reconnect || class == tenant.Snapshot, class.Passing(), class)
+	}
 }
 
 // fails runs a statement that must fail with the code and class.

@@ -20,6 +20,18 @@ func testKind(t *testing.T, s *server) {
 	require.Equal(t, want, s.tenant.Kind)
 	require.NotEmpty(t, s.tenant.Version)
 	require.Equal(t, s.Kind() == servers.SeekDB, s.tenant.LowerCase != 0)
+	require.True(t, s.tenant.Release.AtLeast(4, 3), "%v", s.tenant.Release)
+	require.GreaterOrEqual(t, s.tenant.Packet, int64(1<<20))
+	if want != tenant.OceanBase {
+		require.Nil(t, s.tenant.OB)
+		require.False(t, s.tenant.OB.Standby())
+		require.Contains(t, s.tenant.Server(), s.tenant.Version)
+		return
+	}
+	require.Equal(t, tenant.Release{Major: 4, Minor: 3}, s.tenant.Release, "the kernel's")
+	require.Equal(t, "OceanBase seekdb "+s.tenant.OB.Kernel+", tenant sys", s.tenant.Server())
+	require.Equal(t, tenant.Observer, s.tenant.OB.Via, "no proxy is between")
+	require.Empty(t, s.tenant.OB.Role, "it has no DBA_OB_TENANTS")
 }
 
 // everyKind has a column of each type that all kinds of servers have, named by
@@ -176,6 +188,10 @@ func testSession(t *testing.T, s *server) {
 	case tenant.OceanBase:
 		require.Equal(t, "2147473649", ask("SELECT @@ob_org_cluster_id"))
 		require.Equal(t, "10000000", ask("SELECT @@ob_trx_lock_timeout"))
+		require.Equal(t, "3600000000", ask("SELECT @@ob_query_timeout"))
+		require.Equal(t, "86400000000", ask("SELECT @@ob_trx_timeout"))
+		require.Equal(t, "120000000", ask("SELECT @@ob_trx_idle_timeout"))
+		require.Equal(t, "STRONG", ask("SELECT @@ob_read_consistency"))
 	case tenant.MySQL:
 		require.Equal(t, "2147473649", ask("SELECT @@pseudo_thread_id"))
 		require.Equal(t, "10", ask("SELECT @@innodb_lock_wait_timeout"))

@@ -30,9 +30,16 @@ const (
 	Apply                // writes applied transactions: carries the origin id where the server has one
 )
 
-// lockWait is how long an applier waits for a row lock before it tries the
-// transaction again.
-const lockWait = 10 * time.Second
+// How long a session of ours waits for a row lock before it tries the
+// transaction again; and, where the server has a limit of its own that is too
+// short or too long for us, how long a statement and a transaction may take, and
+// a transaction that does nothing.
+const (
+	lockWait  = 10 * time.Second
+	queryTime = time.Hour
+	trxTime   = 24 * time.Hour
+	idleTime  = 2 * time.Minute
+)
 
 // Session opens a connection for purpose. origin is the origin id of the link
 // that writes (0: none); it is set before any transaction, since OceanBase
@@ -51,12 +58,39 @@ func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*
 	if err := conn.QueryRowContext(ctx, ask).Scan(&s.ID, &s.from); err != nil {
 		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
 	}
-	for _, q := range []string{strings.Join(t.settings(), "; "), t.marker(purpose, origin)} {
+	for _, q := range []string{strings.Join(t.settings(purpose), "; "), t.marker(purpose, origin)} {
 		if _, err := conn.ExecContext(ctx, q); err != nil && Code(err) != noPrivilege {
 			return nil, errors.Join(fmt.Errorf("site %s: set up a session: %s: %w", t.Site, q, err), s.Discard())
 		}
 	}
+	if err := s.prove(ctx, purpose, origin); err != nil {
+		return nil, errors.Join(fmt.Errorf("site %s: %w", t.Site, err), s.Discard())
+	}
 	return s, nil
+}
+
+// ErrUnset says that a session is not what it was set to, as behind a proxy that
+// loses settings.
+var ErrUnset = errors.New("session does not keep its settings")
+
+// prove asks an OceanBase session for the two settings without which its
+// transactions would be lost, or sent back.
+func (s *Session) prove(ctx context.Context, purpose Purpose, origin uint32) error {
+	if s.Kind != OceanBase {
+		return nil
+	}
+	if purpose != Apply {
+		origin = 0
+	}
+	var auto bool
+	var got uint32
+	if err := s.conn.QueryRowContext(ctx, "SELECT @@autocommit, @@ob_org_cluster_id").Scan(&auto, &got); err != nil {
+		return fmt.Errorf("ask for a session's settings: %w", err)
+	}
+	if !auto || got != origin {
+		return fmt.Errorf("%w: autocommit is %t, ob_org_cluster_id is %d, not %d", ErrUnset, auto, got, origin)
+	}
+	return nil
 }
 
 // noPrivilege is the error of a user who may not set pseudo_thread_id. The
@@ -85,7 +119,7 @@ const (
 	Lenient = "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
 )
 
-func (t *Tenant) settings() []string {
+func (t *Tenant) settings(purpose Purpose) []string {
 	set := []string{
 		"SET autocommit = 1",
 		"SET NAMES utf8mb4",
@@ -95,15 +129,11 @@ func (t *Tenant) settings() []string {
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		"SET foreign_key_checks = 0",
 	}
-	seconds := strconv.Itoa(int(lockWait.Seconds()))
 	switch t.Kind {
 	case OceanBase:
-		set = append(set,
-			"SET ob_query_timeout = 3600000000",
-			"SET ob_trx_timeout = 86400000000",
-			"SET ob_trx_lock_timeout = "+strconv.Itoa(int(lockWait.Microseconds())))
+		set = append(set, t.OB.setup(purpose)...)
 	case MySQL, MariaDB:
-		set = append(set, "SET innodb_lock_wait_timeout = "+seconds, "SET net_write_timeout = 600")
+		set = append(set, "SET innodb_lock_wait_timeout = "+strconv.Itoa(int(lockWait.Seconds())), "SET net_write_timeout = 600")
 	}
 	return set
 }

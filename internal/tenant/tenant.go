@@ -44,12 +44,18 @@ type Tenant struct {
 	Site    string
 	Kind    Kind
 	Version string // as version() prints it
+	Release Release
+	OB      *OB // nil: not OceanBase
 	Config  Config
 	db      *sql.DB
 
 	// LowerCase is lower_case_table_names: 0 means that the names of databases
 	// and tables are case sensitive.
 	LowerCase int
+
+	// Packet is max_allowed_packet, in bytes: what a script of ours, and so a row,
+	// may have at most.
+	Packet int64
 }
 
 // dialTimeout bounds one attempt to connect.
@@ -70,6 +76,7 @@ func Open(ctx context.Context, c Config) (*Tenant, error) {
 	m.MaxAllowedPacket = 1 << 30
 	m.Collation = "utf8mb4_general_ci"
 	m.Logger = quiet{}
+	m.Params = map[string]string{"autocommit": "1"} // never assumed: a tenant may have it off
 	connector, err := mysql.NewConnector(m)
 	if err != nil {
 		return nil, fmt.Errorf("site %s, %s: %w", c.Site, c.Address, err)
@@ -89,8 +96,8 @@ func (quiet) Print(...any) {}
 
 func (t *Tenant) detect(ctx context.Context) error {
 	var comment string
-	err := t.db.QueryRowContext(ctx, "SELECT version(), @@version_comment, @@lower_case_table_names").
-		Scan(&t.Version, &comment, &t.LowerCase)
+	err := t.db.QueryRowContext(ctx, "SELECT version(), @@version_comment, @@lower_case_table_names, @@max_allowed_packet").
+		Scan(&t.Version, &comment, &t.LowerCase, &t.Packet)
 	if err != nil {
 		return fmt.Errorf("ask for the version: %w", err)
 	}
@@ -103,16 +110,13 @@ func (t *Tenant) detect(ctx context.Context) error {
 		t.Kind = MySQL
 	}
 	if t.Kind != OceanBase {
+		t.Release = releaseOf(strings.TrimPrefix(t.Version, "5.5.5-")) // MariaDB behind some proxies
 		return nil
 	}
-	var mode string
-	err = t.db.QueryRowContext(ctx, "SELECT @@ob_compatibility_mode").Scan(&mode)
-	if err != nil {
-		return fmt.Errorf("ask for the compatibility mode: %w", err)
+	if err := t.detectOceanBase(ctx, comment); err != nil {
+		return err
 	}
-	if !strings.EqualFold(mode, "MYSQL") {
-		return fmt.Errorf("%w: %s", ErrMode, mode)
-	}
+	t.Release = releaseOf(t.OB.Kernel)
 	return nil
 }
 
