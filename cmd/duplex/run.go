@@ -67,7 +67,7 @@ func (a *app) run(ctx context.Context, file string, o project.Options, skip bool
 	r := project.New(p, o)
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	err = w.follow(r, ended)
+	err = w.follow(r, ended, file)
 	w.close()
 	err = interrupted(ctx, err)
 	s := summarize(p, w, r.Progress().Report, err)

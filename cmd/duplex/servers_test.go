@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,6 +124,30 @@ func TestLife(t *testing.T) {
 		require.NoError(t, db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'duplex'").Scan(&n))
 		require.Zero(t, n)
 	}
+}
+
+// TestReread changes the project file of a run that goes on.
+func TestReread(t *testing.T) {
+	w := newTwo(t)
+	before, err := os.ReadFile(w.file)
+	require.NoError(t, err)
+	c := launch(t, nil, "run", w.file, "--skip-check")
+	c.until(t, "are equal")
+	reread := func(text, says string) {
+		require.NoError(t, os.WriteFile(w.file, []byte(text), 0o600))
+		require.NoError(t, c.cmd.Process.Signal(syscall.SIGHUP))
+		c.until(t, says)
+	}
+	reread(string(before)+"conflict: {policy: best}\n", "policy \\\"best\\\" is unknown")
+	reread(string(before)+"limits: {workers: 2}\n", "only `conflict` can change while the project runs")
+	reread(string(before)+"conflict: {policy: site, site: east}\n", "conflict rule changed")
+	w.says(t, exitGood, "barrier", w.file)
+	reread(string(before)+"conflict: {tables: {inn.room: {policy: newest-by-column, columns: [no]}}}\n", "conflict rules are as before")
+	run(t, w.west, "UPDATE inn.room SET guest = 'Bo' WHERE no = 3")
+	w.says(t, exitGood, "barrier", w.file)
+	w.says(t, exitGood, "verify", w.file)
+	c.interrupt(t)
+	require.Equal(t, exitInterrupted, c.wait(t))
 }
 
 // TestInterrupt stops a run and starts it again.

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"duplex/internal/config"
@@ -53,7 +56,11 @@ func (w *watch) close() {
 }
 
 // follow shows a run until it has ended and gives what it ended with.
-func (w *watch) follow(r *project.Run, ended <-chan error) error {
+// At a signal it reads the project file again.
+func (w *watch) follow(r *project.Run, ended <-chan error, file string) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var phase pair.Phase
@@ -74,9 +81,25 @@ func (w *watch) follow(r *project.Run, ended <-chan error) error {
 		case err := <-ended:
 			w.look(r.Progress())
 			return err
+		case <-hup:
+			w.reread(r, file)
 		case <-tick.C:
 		}
 	}
+}
+
+// reread gives the run what the project file says now. A file that does not do
+// changes nothing.
+func (w *watch) reread(r *project.Run, file string) {
+	p, err := load(file)
+	if err == nil {
+		err = r.Change(p)
+	}
+	if err != nil {
+		w.log.Error("the project file was read again and not taken", "error", err)
+		return
+	}
+	w.log.Warn("the project file was read again")
 }
 
 // look keeps what is known of a run, and prints a verification that is new.

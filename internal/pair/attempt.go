@@ -30,6 +30,7 @@ const originBase = 2147473649
 // An attempt is everything that lives from one connection to the next.
 type attempt struct {
 	*Pair
+	cfg     Config            // as it was at the beginning
 	sites   [2]*tenant.Tenant // as in the project file
 	routes  []*route
 	copier  *copy.Copier
@@ -60,7 +61,9 @@ type route struct {
 }
 
 func (p *Pair) attempt(ctx context.Context) error {
-	a := &attempt{Pair: p, started: time.Now(), ended: make(chan struct{})}
+	ctx, again := context.WithCancelCause(ctx)
+	defer again(nil)
+	a := &attempt{Pair: p, cfg: p.take(again), started: time.Now(), ended: make(chan struct{})}
 	defer close(a.ended)
 	p.enter(Connecting)
 	err := a.open(ctx)
@@ -71,6 +74,9 @@ func (p *Pair) attempt(ctx context.Context) error {
 	p.set(nil)
 	if cerr := a.close(); cerr != nil { // not joined: err alone says whether to try again
 		p.cfg.Log.Debug("close what an attempt had open", "error", cerr)
+	}
+	if errors.Is(context.Cause(ctx), errChanging) {
+		return errChanging
 	}
 	return err
 }

@@ -116,7 +116,7 @@ func (a *attempt) addEra(ctx context.Context, from int64, want tableRules, table
 	}
 	for _, t := range tables {
 		if old, known := a.history.last().rules[t]; known {
-			a.cfg.Log.Info("conflict rule changed", "table", t, "from", old.String(), "to", e.rules[t].String(), "version", from)
+			a.cfg.Log.Warn("conflict rule changed", "table", t, "from", old.String(), "to", e.rules[t].String(), "version", from)
 		}
 	}
 	a.history = append(a.history, e)

@@ -52,11 +52,14 @@ type Config struct {
 // A Pair is made for one run.
 type Pair struct {
 	cfg      Config
-	handover *handover // of an attempt that has made room for other conflict rules; nil: none has. Only Run uses it
+	handover *handover       // of an attempt that has made room for other conflict rules; nil: none has. Only Run uses it
+	former   *config.Project // what Change has replaced, in case that the rules cannot change; only Run uses it
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and made anew when something below changes
-	current *attempt      // nil between attempts
+	changed chan struct{}           // closed and made anew when something below changes
+	current *attempt                // nil between attempts
+	next    *config.Project         // what Change wants; nil: nothing else than what is
+	again   context.CancelCauseFunc // ends the attempt under way; nil: there is none
 	phase   Phase
 	since   time.Time
 	lastErr error
@@ -84,7 +87,7 @@ func (p *Pair) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errChanging) {
+		if errors.Is(err, errChanging) || p.giveBack(err) {
 			continue
 		}
 		if !tenant.Classify(err).Passing() {
@@ -102,6 +105,42 @@ func (p *Pair) Run(ctx context.Context) error {
 		}
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// Change goes on with what another reading of the project file says. Only
+// conflict rules may differ: those that cannot change while the sites are written
+// are refused in the log, and all goes on as before.
+func (p *Pair) Change(project *config.Project) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = project
+	if p.again != nil {
+		p.again(errChanging)
+	}
+}
+
+// take gives the configuration of an attempt, which again ends when Change has
+// another one.
+func (p *Pair) take(again context.CancelCauseFunc) Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next != nil {
+		p.former, p.cfg.Project, p.next = p.cfg.Project, p.next, nil
+	}
+	p.again = again
+	return p.cfg
+}
+
+// giveBack undoes take where the rules cannot change now.
+func (p *Pair) giveBack(err error) bool {
+	if p.former == nil || !errors.Is(err, ErrRules) {
+		return false
+	}
+	p.cfg.Log.Error("conflict rules are as before", "error", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cfg.Project, p.former = p.former, nil
+	return true
 }
 
 func (p *Pair) note(err error) {

@@ -43,13 +43,18 @@ func newAgain(t *testing.T, kind servers.Kind) *again {
 	return s
 }
 
-// run runs the pair until it is steady and do has returned, or until it fails.
-func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair)) error {
+// project is the project with conflict rules.
+func (s *again) project(t *testing.T, rules string) *config.Project {
 	file := filepath.Join(t.TempDir(), "p.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(s.text+"conflict: {"+rules+"}\n"), 0o600))
 	p, err := config.Load(file)
 	require.NoError(t, err)
-	x := pair.New(pair.Config{Project: p, Spool: t.TempDir(), RulesNow: now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return p
+}
+
+// run runs the pair until it is steady and do has returned, or until it fails.
+func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair)) error {
+	x := pair.New(pair.Config{Project: s.project(t, rules), Spool: t.TempDir(), RulesNow: now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
@@ -58,7 +63,7 @@ func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair))
 		cancel()
 		done <- err
 	}()
-	if err = x.Barrier(ctx); err == nil {
+	if x.Barrier(ctx) == nil {
 		do(x)
 	}
 	cancel()
@@ -171,6 +176,32 @@ func (s *again) decisions(t *testing.T) {
 			require.NotZero(t, seen[k], k)
 		}
 	}
+}
+
+// TestRulesChangeInARun: the same without an end of the run.
+func TestRulesChangeInARun(t *testing.T) {
+	s := newAgain(t, servers.LogKinds()[0])
+	require.NoError(t, s.run(t, "policy: newest", false, func(p *pair.Pair) {
+		stop := make(chan struct{})
+		writers := s.write(t, stop)
+		for n, rules := range []string{"policy: site, site: a", "policy: site, site: b"} {
+			p.Change(s.project(t, rules))
+			for _, db := range s.sides {
+				s.count(t, db, n+2, "SELECT COUNT(*) FROM duplex.rules")
+				s.count(t, db, 1, "SELECT COUNT(*) FROM duplex.conflict WHERE policy = 'site' AND id > "+newest(t, db))
+			}
+		}
+		close(stop)
+		writers.Wait()
+		require.NoError(t, p.Barrier(t.Context()))
+		require.NoError(t, p.Barrier(t.Context()), "what the readers have mended")
+		s.equal(t)
+	}))
+	require.Equal(t, "3\n", dump(t, s.sides[0], "SELECT COUNT(*) FROM duplex.rules"))
+}
+
+func newest(t *testing.T, db *sql.DB) string {
+	return strings.TrimSpace(dump(t, db, "SELECT COALESCE(MAX(id), 0) FROM duplex.conflict"))
 }
 
 // TestRulesThatMerge: sums do not begin or end while something is under way.

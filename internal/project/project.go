@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -60,6 +61,21 @@ func New(p *config.Project, o Options) *Run {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Run{project: p, options: o, pair: pair.New(pair.Config{Project: p, Spool: o.Spool, RulesNow: o.RulesNow, Log: o.Log})}
+}
+
+// ErrFixed says that a project file differs in what cannot change during a run.
+var ErrFixed = errors.New("only `conflict` can change while the project runs; end the run and start it again for the rest")
+
+// Change goes on by what the project file says now. What becomes of it is in the
+// log. It fails with ErrFixed.
+func (r *Run) Change(p *config.Project) error {
+	same := *p
+	same.Conflict = r.project.Conflict
+	if !reflect.DeepEqual(&same, r.project) {
+		return ErrFixed
+	}
+	r.pair.Change(p)
+	return nil
 }
 
 // Run creates, copies, carries and verifies until ctx ends, or until what
