@@ -13,6 +13,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
+	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
 
@@ -47,11 +48,14 @@ func orderRows(images []byte) []byte {
 	return append([]byte{1, 0, 0, 0, 0, 0, 1, 0, 2, 0, 6, 63}, images...)
 }
 
+// testTable is the table of a bareReader.
+var testTable = schema.Name{Database: "d", Name: "t"}
+
 // bareReader reads no log: events are given to take. Rows are of table d.t with
 // the columns of kinds, of which key are the identity.
 func bareReader(t testing.TB, tableMap []byte, kinds []change.Kind, key ...int) *Reader {
 	r := &Reader{parser: newParser(), dump: &dump{}, prepared: map[string]bool{}, tables: map[uint64]*logTable{},
-		definitions: map[string]*definition{}, names: map[*change.Table]string{}, tasks: make(chan struct{}, 1)}
+		history: unstored(&tenant.Tenant{}), names: map[*change.Table]string{}, tasks: make(chan struct{}, 1)}
 	rule := &conflict.Rule{Policy: conflict.Newest}
 	r.cfg = Config{Tenant: &tenant.Tenant{}, Project: testProject, Inbound: testInbound, Site: "a", Log: slog.New(slog.DiscardHandler),
 		Match: func(string, string) bool { return true }, Budget: defaultBudget,
@@ -69,7 +73,7 @@ func bareReader(t testing.TB, tableMap []byte, kinds []change.Kind, key ...int) 
 		}
 		d.table.Columns = append(d.table.Columns, c)
 	}
-	r.definitions["d.t"] = d
+	r.history.put(&version{schema.Placed{Version: schema.Version{Name: testTable}}, d})
 	require.NoError(t, r.take(t.Context(), eventOf(replication.TABLE_MAP_EVENT, tableMap)))
 	return r
 }
@@ -130,7 +134,7 @@ func BenchmarkApplied(b *testing.B) {
 			case "one is in the index":
 				first = 1_000_000 - bench.rows + 1
 			case "not scanned":
-				r.tables[1].definition = r.definitions["d.t"]
+				r.tables[1].definition = r.history.at(testTable, 0).definition
 				r.tables[1].scanned = r.tables[1].definition
 			}
 			body := orderRows(orders(first, bench.rows))

@@ -13,6 +13,9 @@ var (
 	// the wanted position on, or never had it.
 	ErrPositionLost = errors.New("the change log no longer reaches back to the stored position" +
 		" (keep binary logs longer; only a new copy brings this project on again)")
+	// errDefinition is of rows for which no definition of their table is known.
+	errDefinition = errors.New("the rows of a table cannot be read, since a statement that the log does not show has changed it" +
+		" (no later position helps: run duplex clean, and let the project copy anew)")
 	// ErrClosed is returned by calls on a closed reader.
 	ErrClosed = errors.New("the reader of the change log is closed")
 )

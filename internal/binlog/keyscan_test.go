@@ -184,7 +184,7 @@ func rowsBody(extra string, columns byte, bitmaps, images string) []byte {
 
 func scanned(r *Reader, e *event) ([]uint64, bool) {
 	t := r.tables[1]
-	t.definition = r.definitions["d.t"]
+	t.definition = r.history.at(testTable, 0).definition
 	im, err := t.imagesOf(e, opOf[e.kind])
 	if err != nil {
 		return nil, false
@@ -196,7 +196,7 @@ func scanned(r *Reader, e *event) ([]uint64, bool) {
 // TestScanGivesUp has what is not read, and what is cut short.
 func TestScanGivesUp(t *testing.T) {
 	r := bareReader(t, tableMapOf([]byte{3, 15, 3}, []byte{40, 0}), []change.Kind{change.Int, change.Text, change.Int}, 2)
-	r.definitions["d.t"].table.Columns[1].Generated = true
+	r.history.at(testTable, 0).definition.table.Columns[1].Generated = true
 	hash := func(id int64) uint64 {
 		return conflict.Key{Table: "`d`.`t`", ID: change.RowID(make([]change.Column, 1), []int{0}, []change.Value{change.OfInt(id)})}.Hash()
 	}

@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -23,7 +24,7 @@ var (
 
 // query takes in a statement of the log: the limits of transactions, DDL, and
 // what must not be there.
-func (r *Reader) query(e *event) error {
+func (r *Reader) query(ctx context.Context, e *event) error {
 	parsed, err := r.parse(e)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (r *Reader) query(e *event) error {
 		return err
 	}
 	if !r.group.resent {
-		if err := r.statement(q, text); err != nil {
+		if err := r.statement(ctx, q, text); err != nil {
 			return err
 		}
 	}
@@ -124,7 +125,7 @@ func (r *Reader) xaPrepare(e *event) error {
 }
 
 // statement takes in what is neither the begin nor the end of a transaction.
-func (r *Reader) statement(q *replication.QueryEvent, text string) error {
+func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text string) error {
 	database := string(q.Schema)
 	s := schema.Classify(text, database)
 	switch s.Verb {
@@ -149,6 +150,13 @@ func (r *Reader) statement(q *replication.QueryEvent, text string) error {
 	}
 	if r.group.rows != nil || r.group.ddl != nil {
 		return fmt.Errorf("a definition is changed in the midst of a transaction: %q", head(text))
+	}
+	seq := r.place()
+	if r.at.parts > 0 { // it was given out before
+		seq--
+	}
+	if err := r.history.learn(ctx, seq, utf, database); err != nil {
+		return fmt.Errorf("what %q makes of the tables: %w", head(utf), err)
 	}
 	r.group.ddl = &change.DDL{Database: database, Text: utf}
 	return nil

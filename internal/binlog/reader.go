@@ -30,6 +30,7 @@ type Config struct {
 	// Conflicts is nil where the peer does not write here: then transactions are
 	// stamped, and nothing is remembered of their rows.
 	Conflicts *Conflicts
+	History   *History     // what the tables were; nil: the catalogue is asked when rows come, and nothing is kept
 	Budget    int64        // bytes of one transaction's rows that stay in memory; 0: 64 MiB
 	SpoolDir  string       // where what is beyond Budget goes; empty: the system's place
 	Log       *slog.Logger // nil: silent
@@ -45,6 +46,9 @@ func (c *Config) check() error {
 		return errors.New("reader: Site is missing")
 	case c.Project == "" || c.Inbound == "":
 		return errors.New("reader: Project and Inbound are missing")
+	}
+	if c.History == nil {
+		c.History = unstored(c.Tenant)
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -64,17 +68,17 @@ type Reader struct {
 	parser    *replication.BinlogParser
 
 	// Of the goroutine that calls Next.
-	pending     *event                     // was read, but not taken in: ctx ended
-	unpacked    []*replication.BinlogEvent // what remains of a compressed transaction
-	group       group
-	ready       []*change.Txn
-	file        string // of the log
-	tables      map[uint64]*logTable
-	definitions map[string]*definition   // by database.table
-	names       map[*change.Table]string // as keys have them
-	prepared    map[string]bool          // XA transactions without rows of ours, in their first phase
-	warned      bool                     // of unmarked transactions
-	keys        keyScan
+	pending  *event                     // was read, but not taken in: ctx ended
+	unpacked []*replication.BinlogEvent // what remains of a compressed transaction
+	group    group
+	ready    []*change.Txn
+	file     string // of the log
+	tables   map[uint64]*logTable
+	history  *History
+	names    map[*change.Table]string // as keys have them
+	prepared map[string]bool          // XA transactions without rows of ours, in their first phase
+	warned   bool                     // of unmarked transactions
+	keys     keyScan
 
 	// Written by the goroutine that calls Next, under mu.
 	mu       sync.Mutex
@@ -101,7 +105,7 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 	}
 	r := &Reader{
 		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
-		file: p.file, tables: map[uint64]*logTable{}, definitions: map[string]*definition{}, names: map[*change.Table]string{},
+		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, names: map[*change.Table]string{},
 		prepared: map[string]bool{}, at: p.cursor,
 		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
 		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),
@@ -201,7 +205,7 @@ func (r *Reader) take(ctx context.Context, e *event) error {
 	case replication.MARIADB_GTID_EVENT:
 		return r.mariaGTID(e)
 	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
-		return r.query(e)
+		return r.query(ctx, e)
 	case replication.TABLE_MAP_EVENT:
 		return r.tableMap(e)
 	case replication.WRITE_ROWS_EVENTv1, replication.WRITE_ROWS_EVENTv2, replication.MARIADB_WRITE_ROWS_COMPRESSED_EVENT_V1:

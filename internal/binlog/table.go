@@ -42,12 +42,6 @@ type logTable struct {
 	scanned     *definition // was the definition; nil layout: they have to be decoded
 }
 
-// A definition is a table as the catalogue knew it.
-type definition struct {
-	table *change.Table
-	uuid  []bool // columns of MariaDB's type UUID
-}
-
 func (t *logTable) String() string { return t.database + "." + t.name }
 
 var errTableMap = errors.New("TABLE_MAP event is malformed")
@@ -169,46 +163,33 @@ func (r *Reader) useOf(database, table string) use {
 	return unwanted
 }
 
-// define finds the definition that the rows of t have. The catalogue knows the
-// present, the log is the past: one that does not fit is read again once.
+// define finds the definition that the rows of t have here.
 func (r *Reader) define(ctx context.Context, t *logTable) error {
 	if t.definition != nil {
 		return nil
 	}
-	name := t.String()
-	d, known := r.definitions[name]
-	if known && t.fits(d.table) == nil {
-		t.definition = d
-		return nil
-	}
-	s, err := r.cfg.Tenant.Table(ctx, t.database, t.name)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
+	d, err := r.history.definition(ctx, t, r.place())
 	if err != nil {
-		return fmt.Errorf("definition of %s, of which the log has rows: %w", name, err)
-	}
-	d = &definition{table: s.Change(), uuid: make([]bool, len(s.Columns))}
-	for i := range s.Columns {
-		d.uuid[i] = s.Columns[i].Type == "uuid"
-	}
-	if err := t.fits(d.table); err != nil {
 		return err
 	}
-	r.definitions[name] = d
 	t.definition = d
 	return nil
+}
+
+// place is the seq by which definitions go here: of the local transaction that
+// is read, or that would follow.
+func (r *Reader) place() uint64 {
+	seq := r.observer.Next()
+	if r.group.ddl != nil && r.at.parts == 0 { // rows behind a CREATE TABLE in the same group
+		seq++
+	}
+	return seq
 }
 
 // forget drops the definitions of a table, or of all of a database, or all.
 func (r *Reader) forget(database, table string) {
 	match := func(d, n string) bool {
 		return (database == "" || strings.EqualFold(d, database)) && (table == "" || strings.EqualFold(n, table))
-	}
-	for name, d := range r.definitions {
-		if match(d.table.Database, d.table.Name) {
-			delete(r.definitions, name)
-		}
 	}
 	clear(r.names)
 	for _, t := range r.tables {

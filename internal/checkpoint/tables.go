@@ -45,6 +45,10 @@ var ddl = []string{
 		"`project` varchar(64) NOT NULL, `number` int unsigned NOT NULL, `rules` mediumtext NOT NULL, `from_version` bigint NOT NULL, " +
 		"`at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `number`)) " + charset,
 
+	"CREATE TABLE IF NOT EXISTS `duplex`.`schema_history` (" +
+		"`project` varchar(64) NOT NULL, `from_seq` bigint unsigned NOT NULL, `table_name` varchar(130) NOT NULL, " +
+		"`definition` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `from_seq`, `table_name`)) " + charset,
+
 	// The indexes hold what the filters ask for, so that counting and searching read no image.
 	"CREATE TABLE IF NOT EXISTS `duplex`.`conflict` (" +
 		"`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +

@@ -75,6 +75,9 @@ func (o *Observer) Watermark() change.Watermark {
 	return change.Watermark{Seq: o.next, Version: o.clock.Last(), Seen: o.seen.Set()}
 }
 
+// Next is the seq of the next local transaction.
+func (o *Observer) Next() uint64 { return o.next }
+
 // Stamp takes in a local transaction that committed at committed, in
 // microseconds since 1970. Wrote follows for each of its rows, then Behind.
 func (o *Observer) Stamp(committed int64) change.Stamp {

@@ -52,6 +52,7 @@ type route struct {
 	reader  *binlog.Reader
 	queue   *link.Link
 	filter  *filter
+	history *binlog.History // what the source's tables were
 
 	// Of two routes: what is known of the target.
 	rules     func(table string) *conflict.Rule
@@ -100,7 +101,7 @@ func (a *attempt) open(ctx context.Context) error {
 	for i, l := range a.cfg.Project.Links() {
 		r := &route{link: l, from: a.tenant(l.From), to: a.tenant(l.To)}
 		a.routes = append(a.routes, r)
-		start, err := binlog.End(ctx, r.from)
+		start, err := a.begin(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -109,6 +110,22 @@ func (a *attempt) open(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// begin gives the place where a link that never ran begins, and what the tables
+// of its source are there and from there on.
+func (a *attempt) begin(ctx context.Context, r *route) (start change.Position, err error) {
+	p := a.cfg.Project
+	store := checkpoint.NewHistory(r.from, p.Name)
+	_, ran, err := checkpoint.New(r.to, p.Name, r.link.String()).Load(ctx)
+	switch {
+	case err != nil:
+	case ran:
+		r.history, err = binlog.OpenHistory(ctx, r.from, store)
+	default:
+		start, r.history, err = binlog.Begin(ctx, r.from, store, p.Matches)
+	}
+	return start, err
 }
 
 func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
@@ -215,7 +232,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	r.reader, err = binlog.Open(ctx, binlog.Config{
 		Tenant: r.from, Changes: site.Changes, Site: site.Name, Project: p.Name,
 		Inbound: config.Link{From: r.link.To, To: r.link.From}.String(),
-		Match:   match, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
+		Match:   match, History: r.history, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
 		Conflicts: a.conflicts(r),
 	}, start)
 	if err != nil {

@@ -17,6 +17,7 @@ type token struct {
 	kind tokenKind
 	text string
 	raw  string // as written
+	at   int    // where in the text it begins
 }
 
 // is reports whether t is the keyword w, upper case.
@@ -47,7 +48,7 @@ type lexer struct {
 func (l *lexer) next() token {
 	l.skip()
 	if l.at >= len(l.s) {
-		return token{}
+		return token{at: len(l.s)}
 	}
 	start := l.at
 	switch c := l.s[l.at]; {
@@ -58,15 +59,15 @@ func (l *lexer) next() token {
 		if c == '`' {
 			kind = tokenName
 		}
-		return token{kind, content, l.s[start:l.at]}
+		return token{kind, content, l.s[start:l.at], start}
 	case wordByte(c):
 		for l.at < len(l.s) && wordByte(l.s[l.at]) {
 			l.at++
 		}
-		return token{tokenWord, l.s[start:l.at], l.s[start:l.at]}
+		return token{tokenWord, l.s[start:l.at], l.s[start:l.at], start}
 	}
 	l.at++
-	return token{tokenPunct, l.s[start:l.at], l.s[start:l.at]}
+	return token{tokenPunct, l.s[start:l.at], l.s[start:l.at], start}
 }
 
 func wordByte(c byte) bool {
