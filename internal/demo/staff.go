@@ -126,7 +126,7 @@ func (s *staff) shopThere(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		var n int
-		err := s.site.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'shop'").Scan(&n)
+		err := s.site.DB.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'shop' AND table_name NOT LIKE 'mlog$%'").Scan(&n)
 		if err != nil {
 			return fmt.Errorf("site %s: look for the shop: %w", s.site.Name, err)
 		}

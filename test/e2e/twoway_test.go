@@ -20,7 +20,7 @@ func TestTwoWay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	for _, kinds := range e2e.Pairs {
+	for _, kinds := range e2e.Pairs() {
 		t.Run(fmt.Sprintf("%s-%s", kinds[0], kinds[1]), func(t *testing.T) { testTwoWay(t, kinds) })
 	}
 }
@@ -29,10 +29,10 @@ func testTwoWay(t *testing.T, kinds [2]tenant.Kind) {
 	w := &e2e.Workload{Span: 4000, Writers: 8, Pause: 50 * time.Millisecond}
 	p := e2e.NewPair(t, program, kinds, w, 12000, func(s *tenant.Server) string { return s.Addr() })
 	run := p.Started(t)
-	e2e.WaitFor(t, run, "tables", time.Minute, p.Made)
+	e2e.WaitFor(t, run, "tables", 4*time.Minute, p.Made)
 	require.NoError(t, w.Start(1, p.Servers[1]))
 	began := time.Now()
-	e2e.WaitFor(t, run, "incremental", 2*time.Minute, func(ctx context.Context) bool {
+	e2e.WaitFor(t, run, "incremental", 4*time.Minute, func(ctx context.Context) bool {
 		var status struct{ Phase string }
 		require.NoError(t, p.Program.JSON(ctx, &status, "status"))
 		return status.Phase == "incremental"

@@ -28,8 +28,8 @@ func TestKill(t *testing.T) {
 		t.Skip("takes minutes")
 	}
 	kills := e2e.Number(t, "DUPLEX_ROUNDS", 30)
-	for i, kinds := range e2e.Pairs {
-		share := func(total int) int { return (total*(i+1)+1)/len(e2e.Pairs) - (total*i+1)/len(e2e.Pairs) }
+	for i, kinds := range e2e.Pairs() {
+		share := func(total int) int { return (total*(i+1)+1)/len(e2e.Pairs()) - (total*i+1)/len(e2e.Pairs()) }
 		t.Run(fmt.Sprintf("%s-%s", kinds[0], kinds[1]), func(t *testing.T) {
 			testKill(t, kinds, share(kills), share((kills+2)/3), share((kills+1)/2))
 		})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Kind is a sort of server that can play a tenant.
@@ -20,13 +21,28 @@ const (
 	MySQL56 Kind = "mysql56"
 	// SeekDB is the OceanBase kernel on one node. It has no binary log.
 	SeekDB Kind = "seekdb"
+	// OceanBase is the OceanBase kernel behind a stand-in for the Binlog Service
+	// and ODP: one address for SQL and for the change log.
+	OceanBase Kind = "oceanbase"
 )
 
 // Kinds returns every kind, in the order in which tests run over them.
 func Kinds() []Kind { return []Kind{MariaDB, MySQL56, SeekDB} }
 
-// LogKinds returns the kinds that serve a binary log, and so can be a source.
-func LogKinds() []Kind { return []Kind{MariaDB, MySQL56} }
+// LogKinds returns the kinds that serve a binary log, and so can be a source:
+// those that DUPLEX_KINDS names, as in "oceanbase" or "mariadb,oceanbase", and
+// without it the two that start fastest.
+func LogKinds() []Kind {
+	text := os.Getenv("DUPLEX_KINDS")
+	if text == "" {
+		return []Kind{MariaDB, MySQL56}
+	}
+	var kinds []Kind
+	for k := range strings.SplitSeq(text, ",") {
+		kinds = append(kinds, Kind(strings.TrimSpace(k)))
+	}
+	return kinds
+}
 
 var (
 	// ErrMissing is returned when the server's program is not on this machine.
@@ -80,9 +96,10 @@ type engine interface {
 
 // place says where a server runs and how.
 type place struct {
-	dir  string // holds data/ and the logs
-	port int
-	opt  Options
+	dir    string // holds data/ and the logs
+	port   int
+	opt    Options
+	kernel string // host:port of the kernel behind, of kind OceanBase
 }
 
 func (p place) data() string { return filepath.Join(p.dir, "data") }
@@ -95,8 +112,10 @@ func engineOf(kind Kind) (engine, error) {
 		return mysql56{}, nil
 	case SeekDB:
 		return seekdb{}, nil
+	case OceanBase:
+		return oceanbase{}, nil
 	}
-	return nil, fmt.Errorf("kind of tenant %q: not one of %v", kind, Kinds())
+	return nil, fmt.Errorf("kind of tenant %q: not one of %v", kind, append(Kinds(), OceanBase))
 }
 
 // firstProgram returns the first of the paths that is an executable file.

@@ -63,6 +63,8 @@ type Server struct {
 	program  string
 	password string
 
+	kernel *Server // behind the server, of kind OceanBase
+
 	temporary bool
 	locks     []*fileLock
 
@@ -111,6 +113,9 @@ func (s *Server) settle(ctx context.Context, cache string) error {
 	s.port, s.locks = port, append(s.locks, lock)
 	if s.opt.ServerID == 0 {
 		s.opt.ServerID = port
+	}
+	if s.opt.Kind == OceanBase {
+		return s.settleKernel(ctx, cache)
 	}
 	if isDir(s.data()) {
 		return nil
@@ -242,6 +247,11 @@ func (s *Server) Kill(ctx context.Context) error { return s.end(ctx, syscall.SIG
 func (s *Server) Stop(ctx context.Context) error { return s.end(ctx, syscall.SIGTERM) }
 
 func (s *Server) end(ctx context.Context, sig syscall.Signal) error {
+	return errors.Join(s.endKernel(ctx, sig), s.endFront(ctx, sig))
+}
+
+// endFront ends the process that clients connect to.
+func (s *Server) endFront(ctx context.Context, sig syscall.Signal) error {
 	p := s.process()
 	if p == nil {
 		return nil
@@ -262,13 +272,16 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	ctx, cancel := limited(ctx)
 	defer cancel()
+	if err := s.restartKernel(ctx); err != nil {
+		return err
+	}
 	return s.run(ctx)
 }
 
 // Close kills the server if it is up, gives port and folder back and removes
 // a temporary folder. The server cannot be restarted after it.
 func (s *Server) Close() error {
-	err := s.Kill(context.Background())
+	err := errors.Join(s.Kill(context.Background()), s.closeKernel())
 	if s.temporary {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
