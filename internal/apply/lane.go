@@ -95,7 +95,6 @@ func (l *lane) close() {
 			l.cfg.Orphan(l.session)
 		}
 	}
-	l.note("close a session", l.session.Close())
 }
 
 // apply makes a group durable, whatever number of attempts that takes.

@@ -162,19 +162,30 @@ func (p *Pair) orphan(site string) func(*tenant.Session) {
 	}
 }
 
+// orphanWait bounds the time that a session of an earlier attempt takes to end.
+const orphanWait = 3 * time.Second
+
 // endOrphans ends at a site what earlier attempts could not.
 func (p *Pair) endOrphans(ctx context.Context, t *tenant.Tenant) error {
 	p.mu.Lock()
 	all := p.orphans[t.Site]
 	p.mu.Unlock()
+	var left []*tenant.Session
 	for _, s := range all {
-		if err := t.End(ctx, s); err != nil {
+		short, cancel := context.WithTimeout(ctx, orphanWait)
+		err := t.End(short, s)
+		late := short.Err() != nil
+		cancel()
+		switch {
+		case late:
+			left = append(left, s) // claiming the link waits for what it holds
+		case err != nil:
 			return siteError(t.Site, "end a session of an earlier attempt", err)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.orphans[t.Site] = p.orphans[t.Site][len(all):]
+	p.orphans[t.Site] = append(left, p.orphans[t.Site][len(all):]...)
 	return nil
 }
 

@@ -232,6 +232,15 @@ func testDeadlock(t *testing.T, s *server) {
 	require.Equal(t, 1, victims)
 }
 
+// running waits until a session executes a statement.
+func (s *server) running(t *testing.T, x *tenant.Session) {
+	require.Eventually(t, func() bool {
+		var n int
+		err := s.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ? AND command = 'Query'", x.ID).Scan(&n)
+		return err == nil && n == 1
+	}, time.Minute, 10*time.Millisecond, "the statement runs")
+}
+
 func testKill(t *testing.T, s *server) {
 	idle, busy := s.session(t, tenant.Apply, 1), s.session(t, tenant.Apply, 1)
 	require.NoError(t, s.tenant.Kill(t.Context(), idle.ID))
@@ -245,11 +254,7 @@ func testKill(t *testing.T, s *server) {
 		_, err := busy.Exec(t.Context(), "DO SLEEP(30)")
 		ended <- err
 	}()
-	require.Eventually(t, func() bool {
-		var n int
-		err := s.db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.processlist WHERE id = ? AND command = 'Query'", busy.ID).Scan(&n)
-		return err == nil && n == 1
-	}, 10*time.Second, 10*time.Millisecond, "the statement runs")
+	s.running(t, busy)
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID))
 	require.Equal(t, tenant.Reconnect, tenant.Classify(<-ended))
 	require.NoError(t, s.tenant.Kill(t.Context(), busy.ID), "a connection that is gone is no error")
@@ -259,21 +264,27 @@ func testKill(t *testing.T, s *server) {
 // testEnd: a number that a restarted server has given to somebody else is not
 // ours any more.
 func testEnd(t *testing.T, s *server) {
+	s.fill(t, "ends", []string{"create table t (id int primary key)"})
 	ours := s.session(t, tenant.Apply, 1)
-	works(t, ours, "DO 1")
+	works(t, ours, "BEGIN", "INSERT INTO ends.t VALUES (1)")
 	if s.tenant.Kind != tenant.OceanBase {
 		other := s.session(t, tenant.Read, 0)
-		number := ours.ID
-		ours.ID = other.ID
-		require.NoError(t, s.tenant.End(t.Context(), ours))
-		ours.ID = number
+		stranger := *ours
+		stranger.ID = other.ID
+		require.NoError(t, s.tenant.End(t.Context(), &stranger))
 		works(t, other, "DO 1")
+		ours = s.session(t, tenant.Apply, 1)
+		works(t, ours, "BEGIN", "INSERT INTO ends.t VALUES (1)")
 	}
+	waits := s.session(t, tenant.Apply, 1)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := waits.Exec(t.Context(), "INSERT INTO ends.t VALUES (1)")
+		ended <- err
+	}()
+	s.running(t, waits)
 	require.NoError(t, s.tenant.End(t.Context(), ours))
-	require.Eventually(t, func() bool {
-		_, err := ours.Exec(t.Context(), "DO 1")
-		return tenant.Classify(err) == tenant.Reconnect
-	}, 5*time.Second, 20*time.Millisecond)
+	require.NoError(t, <-ended, "its locks are free")
 }
 
 func testGone(t *testing.T, s *server) {

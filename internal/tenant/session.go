@@ -165,24 +165,59 @@ func (s *Session) Discard() error {
 	return err
 }
 
-// End kills a session over another connection, so that what it had open is
-// decided. One that is gone is no error. A server that was started anew gives
-// the numbers of its connections again: a session of somebody else's that has
-// this one's is left alone.
+// How often End looks whether a session is gone, and for how long it may be
+// about to go by itself.
+const (
+	endLook     = 20 * time.Millisecond
+	endPatience = 15 // looks
+)
+
+// End closes a session and returns when the server has ended it too, so that what
+// it had open is decided and its locks are free. What it runs is interrupted.
+// A server that was started anew gives the numbers of its connections again: a
+// session of somebody else's that has this one's is left alone.
+//
+// A connection is killed only if it stays idle though it is closed, as behind a
+// network that stands still: MySQL 5.6 lets a KILL that comes while the thread
+// turns to its socket take the socket from under it, and the thread then waits
+// for ever with all its locks.
 func (t *Tenant) End(ctx context.Context, s *Session) error {
-	if t.Kind != OceanBase {
-		var from string
-		err := t.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(host), '') FROM information_schema.processlist WHERE id = ?", s.ID).Scan(&from)
-		if err != nil || from != s.from {
-			return err
+	closed := s.Discard()
+	if t.Kind == OceanBase {
+		return errors.Join(closed, t.Kill(ctx, s.ID))
+	}
+	look := time.NewTicker(endLook)
+	defer look.Stop()
+	for idle := 0; ; {
+		var command string
+		err := t.db.QueryRowContext(ctx, "SELECT command FROM information_schema.processlist WHERE id = ? AND host = ?", s.ID, s.from).Scan(&command)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return closed
+		case err != nil:
+		case command != "Sleep":
+			err = t.kill(ctx, "QUERY ", s.ID)
+		default:
+			if idle++; idle == endPatience {
+				err = t.Kill(ctx, s.ID)
+			}
+		}
+		if err != nil {
+			return errors.Join(closed, err)
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(closed, context.Cause(ctx))
+		case <-look.C:
 		}
 	}
-	return t.Kill(ctx, s.ID)
 }
 
 // Kill ends a connection by its number. One that is gone is no error.
-func (t *Tenant) Kill(ctx context.Context, id uint64) error {
-	_, err := t.db.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
+func (t *Tenant) Kill(ctx context.Context, id uint64) error { return t.kill(ctx, "", id) }
+
+func (t *Tenant) kill(ctx context.Context, what string, id uint64) error {
+	_, err := t.db.ExecContext(ctx, "KILL "+what+strconv.FormatUint(id, 10))
 	if err != nil && Code(err) == 1094 {
 		return nil
 	}
