@@ -56,7 +56,6 @@ type Applier struct {
 	store  *checkpoint.Store
 	state  checkpoint.State
 	window *window
-	locals locals
 	count  counters
 
 	site      Site // nil: nobody else writes the target

@@ -2,41 +2,29 @@ package apply
 
 import (
 	"context"
+	"slices"
 
 	"duplex/internal/change"
+	"duplex/internal/conflict"
 )
 
-// A touch is a row of a table in copy that a transaction of the link changed.
+// A touch is a row of a table in copy that a transaction of the link changed. Of
+// a transaction too large to remember its rows the key is empty.
 type touch struct{ table, key string }
 
-// copied remembers, for a table in copy, which keys the link touched and when.
-type copied struct {
-	keys   map[string]uint64 // key → the highest seq that touched it
-	all    uint64            // one more than the highest seq that touched unremembered keys
-	pruned int               // keys left by the last pruning
-}
-
-func (c *copied) add(key string, seq uint64) {
-	switch {
-	case c == nil: // the copy of the table ended meanwhile
-	case key == "":
-		c.all = max(c.all, seq+1)
-	default:
-		c.keys[key] = seq
-	}
-}
-
-// prune forgets what no chunk asks for any more.
-func (c *copied) prune(oldest uint64) {
-	if len(c.keys) < 2*c.pruned+4096 {
-		return
-	}
-	for k, seq := range c.keys {
-		if seq < oldest {
-			delete(c.keys, k)
+// comes notes what comes in with n, for the chunks of tables in copy. The window
+// is locked.
+func (w *window) comes(n *node) {
+	for _, t := range n.touch {
+		switch came := w.copies[t.table]; {
+		case came == nil: // the copy of the table ended meanwhile
+		case t.key == "":
+			came.AddLarge(n.seq)
+		default:
+			came.Add(t.key, n.seq)
 		}
 	}
-	c.pruned = len(c.keys)
+	n.touch = nil
 }
 
 // pushChunk puts a chunk's node at the end, less the rows that the link
@@ -53,18 +41,12 @@ func (w *window) pushChunk(ctx context.Context, n *node, p *plan) error {
 		return err
 	}
 	c := n.chunk
-	if t := w.copies[p.name]; t != nil {
-		if t.all > c.Low.Seq {
+	if came := w.copies[p.name]; came != nil {
+		if came.Reread(&c.Low) {
 			return change.ErrReread
 		}
-		kept := c.Rows[:0]
-		for _, image := range c.Rows {
-			if seq, ok := t.keys[p.rowKey(image)]; !ok || seq < c.Low.Seq {
-				kept = append(kept, image)
-			}
-		}
-		c.Rows = kept
-		t.prune(c.Oldest)
+		c.Rows = slices.DeleteFunc(c.Rows, func(image []change.Value) bool { return came.Since(&c.Low, p.rowKey(image)) })
+		came.Forget(c.Oldest)
 	}
 	n.rows = len(c.Rows)
 	n.deps, n.alone = p.chunkDeps(c.Rows)
@@ -117,12 +99,12 @@ func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
 
 // Copying says that rows of the target table may still come by chunks: until
 // Copied an update or delete whose row is not there is no mismatch. It is
-// called before Run.
+// called before Serve and Run.
 func (a *Applier) Copying(database, table string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := change.Table{Database: database, Name: table}
-	a.window.copies[string(t.AppendName(nil))] = &copied{keys: map[string]uint64{}}
+	a.window.copies[string(t.AppendName(nil))] = conflict.NewCame()
 }
 
 // Copied says that all chunks of the target table are written.
@@ -132,7 +114,9 @@ func (a *Applier) Copied(database, table string) {
 	a.window.mu.Lock()
 	delete(a.window.copies, name)
 	a.window.mu.Unlock()
-	a.locals.forget(name)
+	if a.site != nil {
+		a.site.Observe(func(o *conflict.Observer) { o.Copied(name) })
+	}
 }
 
 // inCopy reports whether a table, named as plans name it, is being copied.

@@ -31,8 +31,16 @@ func (a *Applier) Relate(ctx context.Context, r *Relations, rules func(table str
 }
 
 // Serve says who knows what the target's own application writes. It is called
-// before Run. Without it nobody else writes the target.
-func (a *Applier) Serve(s Site) { a.site = s }
+// before Run, and before s has read anything. Without it nobody else writes the
+// target.
+func (a *Applier) Serve(s Site) {
+	a.site = s
+	s.Observe(func(o *conflict.Observer) {
+		for name := range a.window.copies {
+			o.Copying(name)
+		}
+	})
+}
 
 // barrierWait is how long a row's lock is held for the target's reader to reach
 // the end of its log. After that the applier decides with what is known, and

@@ -27,12 +27,12 @@ func (t *target) copy(ctx context.Context, c *change.Chunk) error {
 
 func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written int, err error) {
 	t.tail = append(t.tail, c.Note)
-	if t.tried(c) { // what stood in the way may be told by now
-		if err := t.locals.wait(ctx); err != nil {
+	if t.site != nil && t.tried(c) { // what stood in the way may be told by now
+		if err := t.site.End(ctx); err != nil {
 			return 0, err
 		}
 	}
-	if c.Rows, err = t.locals.keep(p, c); err != nil {
+	if err := t.yield(p, c); err != nil {
 		return 0, err
 	}
 	rows := c.Rows
@@ -46,7 +46,7 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 			return 0, err
 		}
 	}
-	if t.clash && p.unique && t.tried(c) && len(rows) > 0 {
+	if len(rows) > 0 && (t.clash && t.tried(c) && p.unique || t.disputed(p, rows)) {
 		return t.fillPlaced(ctx, p, c, rows)
 	}
 	s := t.newScript(ctx)
@@ -54,7 +54,7 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 	for _, image := range rows {
 		s.insert(p, image, nil)
 	}
-	if t.locals.end != nil && len(rows) > 0 {
+	if t.site != nil && len(rows) > 0 {
 		if err := t.undisturbed(s, p, c); err != nil {
 			return 0, err
 		}
@@ -63,6 +63,10 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 	return len(rows), s.send()
 }
 
+// errOvertaken says that the target's application changed a row of a chunk
+// while the chunk was being written.
+var errOvertaken = errors.New("the target's application was there first")
+
 // undisturbed writes what the script holds, and then finds out whether the
 // target's application had taken one of the rows away before. From here on it
 // cannot: the rows are locked.
@@ -70,14 +74,73 @@ func (t *target) undisturbed(s *script, p *plan, c *change.Chunk) error {
 	if err := s.send(); err != nil {
 		return err
 	}
-	if err := t.locals.wait(s.ctx); err != nil {
+	if err := t.site.End(s.ctx); err != nil {
 		return err
 	}
-	kept, err := t.locals.keep(p, c)
-	if err == nil && len(kept) < len(c.Rows) {
+	return t.unyielding(p, c)
+}
+
+// unyielding fails with errOvertaken if a row of the chunk has to yield.
+func (t *target) unyielding(p *plan, c *change.Chunk) error {
+	n := len(c.Rows)
+	err := t.yield(p, c)
+	if err == nil && len(c.Rows) < n {
 		err = errOvertaken
 	}
 	return err
+}
+
+// yield drops the rows of a chunk that have to yield to what the target's
+// application did, as far as the target's reader has read. It fails with
+// change.ErrReread if that cannot be told.
+func (t *target) yield(p *plan, c *change.Chunk) (err error) {
+	if t.site == nil {
+		return nil
+	}
+	keys := p.keysOf(c.Rows)
+	kept := make([][]change.Value, 0, len(c.Rows))
+	t.site.Observe(func(o *conflict.Observer) {
+		if len(c.Rows) > 0 && o.Reread(p.name, &c.Low) {
+			err = change.ErrReread
+			return
+		}
+		for i, image := range c.Rows {
+			if !o.Yields(&c.Low, keys[i]) {
+				kept = append(kept, image)
+			}
+		}
+		if c.Low.Seq == c.Oldest {
+			o.Forget(p.name, &c.Low)
+		}
+		err = o.Index().Err()
+	})
+	if err == nil {
+		c.Rows = kept
+	}
+	return err
+}
+
+// keysOf names rows as the target's own reader does.
+func (p *plan) keysOf(rows [][]change.Value) []conflict.Key {
+	keys := make([]conflict.Key, len(rows))
+	for i, image := range rows {
+		keys[i] = conflict.Key{Table: p.name, ID: p.rowKey(image)}
+	}
+	return keys
+}
+
+// disputed reports whether rows of a chunk may be parked already, or have values
+// that parked rows wait for: the server would let them in all the same.
+func (t *target) disputed(p *plan, rows [][]change.Value) bool {
+	if t.site == nil || !p.touches || t.parked.Len() == 0 {
+		return false
+	}
+	for i, key := range p.keysOf(rows) {
+		if t.parked.Has(key) || t.wants(key, rows[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // tried reports whether the chunk was tried before: then some row may be there.
@@ -101,28 +164,23 @@ func (t *target) absent(ctx context.Context, p *plan, rows [][]change.Value) ([]
 	return out, nil
 }
 
-// fillPlaced writes rows of a chunk of which another row holds a unique value:
-// a copied row is the weakest of all, and waits aside.
+// fillPlaced writes rows of a chunk of which another row holds, or waits for, a
+// unique value: a copied row is the weakest of all, and waits aside.
 func (t *target) fillPlaced(ctx context.Context, own *plan, c *change.Chunk, rows [][]change.Value) (int, error) {
 	p := t.newPlacer()
-	keys := make([]conflict.Key, len(rows))
-	for i, image := range rows {
-		keys[i] = conflict.Key{Table: own.name, ID: own.rowKey(image)}
-	}
+	keys := own.keysOf(rows)
 	copied := conflict.Write{Seq: change.NoSeq}
 	written := 0
 	moves, err := p.place(ctx, keys, func() ([]writing, error) {
-		if kept, err := t.locals.keep(own, c); err != nil || len(kept) < len(c.Rows) {
-			return nil, errors.Join(err, errOvertaken)
+		if err := t.unyielding(own, c); err != nil {
+			return nil, err
 		}
 		var out []writing
-		t.site.Observe(func(o *conflict.Observer) {
-			for i, k := range keys {
-				if h := p.held[k]; h.table == nil && h.parked == nil && o.Absent(k) {
-					out = append(out, writing{k, rows[i], copied.Order()})
-				}
+		for i, k := range keys {
+			if h := p.held[k]; h.table == nil && h.parked == nil {
+				out = append(out, writing{k, rows[i], copied.Order()})
 			}
-		})
+		}
 		written = len(out)
 		return out, nil
 	}, nil)

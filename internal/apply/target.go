@@ -173,12 +173,17 @@ func (t *target) wanted(b *batch) bool {
 			continue
 		}
 		for _, image := range [][]change.Value{n.current, n.final} {
-			if t.parked.any(t.relations.Claims(n.row(), image)) || t.parked.any(t.relations.Gives(n.row(), image)) {
+			if t.wants(n.row(), image) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// wants reports whether a parked row may wait for a value of a row.
+func (t *target) wants(key conflict.Key, image []change.Value) bool {
+	return t.parked.any(t.relations.Claims(key, image)) || t.parked.any(t.relations.Gives(key, image))
 }
 
 // lockKeys is how many rows one SELECT locks: with one key column, with more.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"duplex/internal/change"
+	"duplex/internal/conflict"
 )
 
 // A node is a transaction in the window, or a chunk of a copy.
@@ -58,11 +59,11 @@ type window struct {
 	position change.Position
 	next     uint64 // the seq after the newest one pushed
 
-	copies map[string]*copied // tables that are being copied, by their name in the target
+	copies map[string]*conflict.Came // tables that are being copied, by their name in the target
 }
 
 func newWindow(limit int64, from uint64, position change.Position, done change.Seqs) *window {
-	w := &window{limit: limit, uses: map[uint64]*use{}, skip: done, low: from, position: position, next: from, copies: map[string]*copied{}}
+	w := &window{limit: limit, uses: map[uint64]*use{}, skip: done, low: from, position: position, next: from, copies: map[string]*conflict.Came{}}
 	w.change = sync.NewCond(&w.mu)
 	return w
 }
@@ -114,10 +115,7 @@ func (w *window) push(ctx context.Context, n *node) error {
 	}
 	w.next = n.seq + 1
 	n.done = w.skip.Has(n.seq)
-	for _, t := range n.touch {
-		w.copies[t.table].add(t.key, n.seq)
-	}
-	n.touch = nil
+	w.comes(n)
 	w.insert(n)
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"duplex/internal/change"
+	"duplex/internal/conflict"
 )
 
 func pending(w *window, seq uint64, deps ...dep) *node {
@@ -193,7 +194,7 @@ func TestChunkAndTouchedKeys(t *testing.T) {
 	tbl := &change.Table{Database: "d", Name: "t", Key: []int{0}, Columns: []change.Column{{Name: "id", Kind: change.Int}}}
 	p := &plan{target: tbl, key: []int{0}, name: string(tbl.AppendName(nil)), from: []int{0}, same: true, write: []int{0}, indexes: []index{{tag: 1, cols: []int{0}, prefix: []int{0}}}}
 	w := newWindow(1<<20, 10, "", change.Seqs{})
-	w.copies[p.name] = &copied{keys: map[string]uint64{}}
+	w.copies[p.name] = conflict.NewCame()
 	row := func(id int64) []change.Value { return []change.Value{change.OfInt(id)} }
 	touched := func(seq uint64, id int64) {
 		n := &node{seq: seq, txn: &change.Txn{Rows: change.NewRows(0, "")}, touch: []touch{{p.name, p.rowKey(row(id))}}}

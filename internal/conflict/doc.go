@@ -11,7 +11,7 @@
 //	group ─▶ Case.Resolve ─▶ Outcome       each row under its lock, against Index.Find
 //	      ─▶ Placement                     only where unique values clash
 //	      ─▶ Notes                         what the mark says beyond its stamps
-//	chunk ─▶ Hold, Watch, Absent           the copy's rules
+//	chunk ─▶ Came, Observer.Yields         the copy's rules
 //
 // Concurrent is what has not been seen (Local.Rival), never a matter of clocks.
 // They choose only between two writes that are concurrent (Rule, Decide).

@@ -22,6 +22,7 @@ const (
 	WithoutMonotone
 	WithoutExactSeen
 	WithoutSecondLook
+	WithoutOwnTouched // what the application wrote is not remembered for the copy
 )
 
 // ObserverConfig says whose log is observed.
@@ -29,6 +30,7 @@ type ObserverConfig struct {
 	Rank    int // of the site
 	Peer    int // rank of the other one
 	Rules   func(table string) *Rule
+	Large   int  // rows of one transaction that are remembered of a table in copy; 0: DefaultLarge
 	Without uint // zero in the product
 }
 
@@ -44,26 +46,28 @@ type Observer struct {
 	next   uint64 // seq of the next local transaction
 	index  *Index
 	heard  map[uint64]uint64 // of the peer's seqs from the contiguous ones on: the low of what they had seen
-	holds  map[*Hold]uint64
-	bound  uint64 // every local write below it is settled
-	ready  bool   // the log was read to its end once: settling may begin
-	behind bool   // the index has not been told of bound yet
+	bound  uint64            // every local write below it is settled
+	ready  bool              // the log was read to its end once: settling may begin
+	behind bool              // the index has not been told of bound yet
 
 	points points
 	stored Point // what Settled gives
 	tasks  []*Task
 	due    map[uint64]*Task // restores, by hash of their key
-	watch  map[*Watch]bool
-	recent *recent // nil: no table has unique keys
+	recent *recent          // nil: no table has unique keys
+	copies map[string]*ownTouches
 }
 
 // NewObserver goes on from a point: the lower of what the peer has applied
 // without a gap and what this site has stored of Settled.
 func NewObserver(cfg ObserverConfig, from Point) *Observer {
+	if cfg.Large == 0 {
+		cfg.Large = DefaultLarge
+	}
 	return &Observer{
 		cfg: cfg, clock: NewClock(from.Version), seen: NewSeen(from.Seen), next: from.Seq, index: NewIndex(cfg.Rules),
-		heard: map[uint64]uint64{}, holds: map[*Hold]uint64{}, bound: from.Seq, stored: from,
-		points: points{all: []Point{from}}, due: map[uint64]*Task{}, watch: map[*Watch]bool{},
+		heard: map[uint64]uint64{}, bound: from.Seq, stored: from,
+		points: points{all: []Point{from}}, due: map[uint64]*Task{}, copies: map[string]*ownTouches{},
 	}
 }
 
@@ -100,6 +104,9 @@ func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, afte
 	hash := key.Hash()
 	if len(o.due) > 0 {
 		o.overtaken(hash)
+	}
+	if len(o.copies) > 0 {
+		o.remember(key, s.Seq)
 	}
 	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
 	o.index.put(hash, key, w)
@@ -159,9 +166,6 @@ func (o *Observer) Applied(a *Applied) error {
 		for _, j := range a.Notes.Restored {
 			o.touched(j.Hash)
 			o.recent.applied(j.Hash, Order{j.Version, o.cfg.Rank, 0})
-			for w := range o.watch {
-				w.keys[j.Hash] = true
-			}
 		}
 		return nil
 	}

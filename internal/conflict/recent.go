@@ -161,9 +161,3 @@ func (r *recent) settle(bound uint64) {
 		r.look = 2*r.dated.n + 1024
 	}
 }
-
-// Absent reports whether nothing is known of the key that a copied row has to
-// yield to: no local write in the index, and no restore that is due.
-func (o *Observer) Absent(key Key) bool {
-	return o.index.Find(key) == nil && o.due[key.Hash()] == nil
-}

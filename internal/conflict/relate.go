@@ -49,6 +49,11 @@ func (o *Observer) lookAgain(key Key) {
 	}
 }
 
+// Look makes a task of a row that is to be placed anew whatever is known of it: one
+// in its table that lacks a parent, after a time in which foreign keys were not
+// looked after, or a parked one.
+func (o *Observer) Look(key Key) { o.look(&Task{Key: key, Revisit: true, Always: true}) }
+
 // Given says that rows of the table give values since they were looked at last.
 func (p *Placement) Given(values []Claim) { p.needed(values) }
 

@@ -9,9 +9,7 @@ func (o *Observer) settle(carried []change.Stamp) {
 	for _, s := range carried {
 		if s.Seq != change.NoSeq {
 			o.heard[s.Seq] = s.Seen.Low
-			continue
 		}
-		o.chunkRead(s.Seen.Low)
 	}
 	bound := o.bound
 	for q, seen := range o.heard {
@@ -19,9 +17,6 @@ func (o *Observer) settle(carried []change.Stamp) {
 			bound = max(bound, seen)
 			delete(o.heard, q)
 		}
-	}
-	for _, held := range o.holds {
-		bound = min(bound, held)
 	}
 	if !o.ready || bound <= o.bound && !o.behind {
 		return
@@ -35,8 +30,8 @@ func (o *Observer) settle(carried []change.Stamp) {
 }
 
 // CaughtUp says that the log was read to the end that it had when the observer
-// was made, and that every chunk of a copy in work holds again. Before that
-// nothing settles: an earlier run may have left a chunk that was not read.
+// was made. Before that nothing settles: what an earlier run has written is
+// judged by all that it was to be judged by.
 func (o *Observer) CaughtUp() { o.ready = true }
 
 // Ready reports whether the log was read to the end that it had at the start:
@@ -52,79 +47,6 @@ func (o *Observer) Settled() Point {
 	}
 	return o.stored
 }
-
-// A Hold keeps settling back for a chunk in work.
-type Hold struct {
-	o     *Observer
-	given bool // Set was called
-	low   uint64
-}
-
-// Hold stops settling where it is. It is called at the target before the
-// chunk's low watermark is taken at the source.
-func (o *Observer) Hold() *Hold {
-	h := &Hold{o: o}
-	o.holds[h] = o.bound
-	return h
-}
-
-// Set lets settling go on to what the chunk has seen. The hold ends when the
-// chunk's own transaction is read.
-func (h *Hold) Set(low change.Watermark) {
-	h.given, h.low = true, low.Seen.Low
-	if _, ok := h.o.holds[h]; ok {
-		h.o.holds[h] = h.low
-	}
-}
-
-// Release ends the hold of a chunk that is not going to be written as it was
-// read.
-func (h *Hold) Release() {
-	if _, ok := h.o.holds[h]; !ok && h.given { // taken for another of the same low
-		h.o.chunkRead(h.low)
-	}
-	delete(h.o.holds, h)
-}
-
-// chunkRead ends one of the holds of chunks that have seen low: they are alike.
-func (o *Observer) chunkRead(low uint64) {
-	for h, at := range o.holds {
-		if h.given && at == low {
-			delete(o.holds, h)
-			return
-		}
-	}
-}
-
-// A Watch collects the keys that late checks put back at the source while a
-// chunk of it is read.
-type Watch struct {
-	o    *Observer
-	keys map[uint64]bool
-}
-
-// Watch begins at a chunk's low watermark, with no task left.
-func (o *Observer) Watch() *Watch {
-	w := &Watch{o: o, keys: map[uint64]bool{}}
-	o.watch[w] = true
-	return w
-}
-
-// Reread reports whether one of the keys was put back, so that the chunk may
-// show what was never sent. It is asked when the reader has been at the end of
-// the log, with no task left, after the chunk was read; until then the watch
-// stands.
-func (w *Watch) Reread(keys []Key) bool {
-	for _, k := range keys {
-		if w.keys[k.Hash()] {
-			return true
-		}
-	}
-	return false
-}
-
-// Close ends the watch.
-func (w *Watch) Close() { delete(w.o.watch, w) }
 
 // points keeps places to go back to: all at first, ever fewer as they grow
 // many. It always has one at or below every seq asked for.

@@ -18,6 +18,7 @@ type Task struct {
 	// Revisit: the application gave values up that parked rows claim, or wrote a
 	// parked row's key: place anew who claims Released, and Key.
 	Revisit  bool
+	Always   bool // of a Revisit: also if no parked row is concerned
 	Released []Claim
 	Given    []Claim // values that the application's row gives and parked rows need
 	Drift    bool    // there is no local write: the row was not as expected, and nothing explains it
@@ -120,6 +121,7 @@ func (o *Observer) look(t *Task) {
 	if old := o.recent.looks[hash]; old != nil && !old.over && !old.begun && old.Key == t.Key {
 		old.Released = join(old.Released, t.Released)
 		old.Given = join(old.Given, t.Given)
+		old.Always = old.Always || t.Always
 		return
 	}
 	o.recent.looks[hash] = t

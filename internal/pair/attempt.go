@@ -242,15 +242,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 		r.judge = newJudge(r)
 		a.back(r).applier.Serve(r.judge)
 	}
-	var source link.Source = r.reader
-	if forward := a.routes[0]; r != forward { // it writes what the copy's target writes
-		source = &observed{r.reader, forward.applier}
-		forward.applier.Locally(func(ctx context.Context) error {
-			_, err := r.Mark(ctx)
-			return err
-		})
-	}
-	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
+	r.queue = link.New(r.reader, p.Limits.Memory/8, a.cfg.Spool)
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }
@@ -262,25 +254,6 @@ func (a *attempt) start(r *route) (change.Position, error) {
 		return r.applier.Start(), nil
 	}
 	return binlog.Earlier(r.applier.Start(), a.back(r).applier.Settled())
-}
-
-// observed tells the applier that writes a site what the site's application
-// does.
-type observed struct {
-	*binlog.Reader
-	applier *apply.Applier
-}
-
-// Next gives the reader's next transaction once the applier knows it.
-func (o *observed) Next(ctx context.Context) (*change.Txn, error) {
-	txn, err := o.Reader.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.applier.Observe(txn); err != nil {
-		return nil, errors.Join(err, txn.Rows.Close())
-	}
-	return txn, nil
 }
 
 // beatEvery is how often each source is touched, so that a quiet link shows

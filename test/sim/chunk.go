@@ -2,114 +2,201 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
 )
 
-// A chunk is some rows of site 0 on their way to site 1 by copy.
+// The states of a chunk, as internal/copy and internal/apply go through them.
+const (
+	chunkNew     = iota
+	chunkLow     // the low watermark is taken
+	chunkRead    // the rows are read
+	chunkHigh    // the high watermark is taken
+	chunkEntered // it is in the window
+	chunkWritten
+)
+
+// A chunk is some rows of one table of site 0 on their way to site 1 by copy.
 type chunk struct {
+	table string
 	keys  []conflict.Key
-	state int // 0 new, 1 low watermark taken, 2 rows read, 3 written
-	hold  *conflict.Hold
-	watch *conflict.Watch
+	state int
 	low   change.Watermark
 	high  uint64
-	rows  [][]change.Value
+	rows  map[conflict.Key][]change.Value
 	wrote map[conflict.Key]writeID // whose write each row is
+	wait  []*txn                   // those before it in the window that share values with it
 }
 
 // drop begins the chunk again: who copied was killed.
 func (c *chunk) drop() {
-	if c.state < 3 {
-		c.state = 0
-		if c.hold != nil {
-			c.hold.Release()
-			c.watch.Close()
-			c.hold = nil
-		}
+	if c.state < chunkWritten {
+		c.state = chunkNew
 	}
 }
 
 // step moves the chunk on; a is the source, b the target.
 func (c *chunk) step(w *world, a, b *site, dice *rand.Rand) {
 	switch c.state {
-	case 0:
-		c.begin(w, a, b, dice)
-	case 1:
-		c.rows, c.wrote = c.rows[:0], map[conflict.Key]writeID{}
-		for _, k := range c.keys {
-			c.rows = append(c.rows, a.union(k))
-			if by, ok := a.held[k]; ok {
-				c.wrote[k] = by
-			} else {
-				c.wrote[k] = nobody
+	case chunkNew:
+		if w.mark == nil || dice.IntN(2) == 0 {
+			if w.takeMark(a, dice); w.mark == nil {
+				return
 			}
 		}
-		c.high = uint64(a.locals)
-		c.state = 2
+		c.low, c.state = *w.mark, chunkLow
+		w.say("copy takes the low watermark of %s: seq %d, seen %s", keysText(c.keys), c.low.Seq, seqs(c.low.Seen))
+	case chunkLow:
+		c.read(a)
 		w.say("copy reads %s", keysText(c.keys))
-	case 2:
-		a.readAll()
-		if !a.mendAll(dice) {
-			return
+	case chunkRead:
+		if w.takeMark(a, dice) {
+			c.high, c.state = w.mark.Seq, chunkHigh
 		}
-		if c.watch.Reread(c.keys) && w.Without&CopyReread == 0 {
-			c.drop()
-			return
+	case chunkHigh:
+		if b.applied.Low >= c.high || w.Without&CopyHigh != 0 {
+			c.enter(w, b)
 		}
-		if b.applied.Low < c.high {
-			return
-		}
+	case chunkEntered:
 		c.write(w, b)
+		if c.state == chunkWritten {
+			b.unacknowledged(dice)
+		}
 	}
 }
 
-func (c *chunk) begin(w *world, a, b *site, dice *rand.Rand) {
-	hold := b.observer.Hold()
+// takeMark takes a watermark of the source, at the end of its log with nothing
+// left to be put back. Later chunks have it for their low one.
+func (w *world) takeMark(a *site, dice *rand.Rand) bool {
 	a.readAll()
-	if !a.mendAll(dice) {
-		hold.Release()
-		return
+	if w.Without&CopyMended == 0 {
+		if !a.mendAll(dice) {
+			return false
+		}
+		if a.readAll(); a.observer.Task() != nil {
+			return false
+		}
 	}
-	c.low = a.observer.Watermark()
-	hold.Set(c.low)
-	if w.Without&CopyHold != 0 {
-		hold.Release()
+	mark := a.observer.Watermark()
+	w.mark = &mark
+	return true
+}
+
+func (c *chunk) read(a *site) {
+	c.rows, c.wrote = map[conflict.Key][]change.Value{}, map[conflict.Key]writeID{}
+	for _, k := range c.keys {
+		if row := a.union(k); row != nil {
+			c.rows[k], c.wrote[k] = row, nobody
+			if by, ok := a.held[k]; ok {
+				c.wrote[k] = by
+			}
+		}
 	}
-	c.hold, c.watch, c.state = hold, a.observer.Watch(), 1
-	w.say("copy takes the low watermark of %s: seq %d, seen %s", keysText(c.keys), c.low.Seq, seqs(c.low.Seen))
+	c.state = chunkRead
+}
+
+// oldest is the lowest low watermark of the table's chunks in work.
+func (w *world) oldest(c *chunk) uint64 {
+	low := c.low.Seq
+	for _, o := range w.chunks {
+		if o.table == c.table && o.state > chunkNew && o.state < chunkWritten && w.Without&CopyOldest == 0 {
+			low = min(low, o.low.Seq)
+		}
+	}
+	return low
+}
+
+// enter brings the chunk into the window.
+func (c *chunk) enter(w *world, b *site) {
+	came := b.came[c.table]
+	if w.Without&CopyCame == 0 {
+		if came.Reread(&c.low) {
+			c.again(w)
+			return
+		}
+		for _, k := range c.keys {
+			if came.Since(&c.low, k.ID) {
+				delete(c.rows, k)
+			}
+		}
+	}
+	came.Forget(w.oldest(c))
+	c.wait = nil
+	for _, t := range b.window() {
+		if c.meets(w, t) {
+			c.wait = append(c.wait, t)
+		}
+	}
+	c.state = chunkEntered
+	w.say("the chunk of %s comes into the window", keysText(c.keys))
+}
+
+// meets reports whether the window orders the chunk and a transaction.
+func (c *chunk) meets(w *world, t *txn) bool {
+	var mine txn
+	for k, row := range c.rows {
+		mine.rows = append(mine.rows, rowChange{k, nil, row})
+	}
+	return w.overlap(&mine, t)
+}
+
+// holds reports whether a transaction that came later waits for the chunk.
+func (c *chunk) holds(w *world, t *txn) bool {
+	return c.state == chunkEntered && !slices.Contains(c.wait, t) && c.meets(w, t)
+}
+
+// again begins the chunk once more behind a new watermark.
+func (c *chunk) again(w *world) {
+	c.state, w.mark = chunkNew, nil
+	w.say("the chunk of %s is read again", keysText(c.keys))
 }
 
 func (c *chunk) write(w *world, b *site) {
-	b.readAll()
-	r := &record{version: c.low.Version + 1, carried: []change.Stamp{noSeq(c.low.Seen)}}
-	notes := conflict.Notes{Placed: true}
-	var writes []placed
-	for i, k := range c.keys {
-		if b.locks[k] != nil {
-			return // the window orders a chunk behind them
+	for _, t := range b.window() {
+		if slices.Contains(c.wait, t) {
+			return
 		}
-		seq, touched := b.touched[k]
-		if touched && seq >= c.low.Seq && w.Without&CopyTouched == 0 || c.rows[i] == nil || b.rows[k] != nil || b.parked[k] != nil ||
-			(w.tables[k.Table].parks() || w.rules[k.Table].Policy == conflict.Delta) && !b.observer.Absent(k) {
+	}
+	if w.Without&CopyEnd == 0 {
+		b.readAll()
+	}
+	if b.observer.Reread(c.table, &c.low) {
+		c.again(w)
+		return
+	}
+	var writes []placed
+	for _, k := range c.keys {
+		row, ok := c.rows[k]
+		if !ok || b.rows[k] != nil || b.parked[k] != nil || b.observer.Yields(&c.low, k) {
 			continue
 		}
 		in := conflict.Write{Seq: change.NoSeq}
-		writes = append(writes, placed{k, nil, c.rows[i], in.Order()})
-		notes.Keys = append(notes.Keys, conflict.KeyNote{Hash: k.Hash()})
+		writes = append(writes, placed{k, nil, row, in.Order()})
 	}
-	moves, ok := b.place(nil, writes, nil, nil)
-	if !ok {
-		return
+	if w.oldest(c) == c.low.Seq {
+		b.observer.Forget(c.table, &c.low)
 	}
-	b.move(moves, r)
+	r := &record{version: c.low.Version + 1, carried: []change.Stamp{noSeq(c.low.Seen)}, rows: changes(writes)}
+	if b.refused(writes, false) || w.Without&CopyDisputed == 0 && b.disputed(writes) {
+		notes := conflict.Notes{Placed: true}
+		for _, x := range writes {
+			notes.Keys = append(notes.Keys, conflict.KeyNote{Hash: x.key.Hash()})
+		}
+		moves, ok := b.place(nil, writes, nil, nil)
+		if !ok {
+			return
+		}
+		b.move(moves, r)
+		r.notes = conflict.AppendNotes(nil, &notes)
+	} else {
+		b.write(writes)
+	}
 	for _, x := range writes {
 		b.writtenBy(x.key, c.wrote[x.key], false)
 	}
-	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
 	b.log = append(b.log, r)
-	c.state = 3
-	c.watch.Close()
+	c.state = chunkWritten
 	w.say("copy writes %s: %s", keysText(c.keys), rowsText(r.rows))
 }

@@ -57,9 +57,13 @@ const (
 	StampPerKey
 	Silent
 	Barrier
-	CopyTouched
-	CopyHold
-	CopyReread
+	CopyCame
+	CopyOwn
+	CopyOldest
+	CopyMended
+	CopyHigh
+	CopyEnd
+	CopyDisputed
 	Park
 	Replaced
 	Recent
@@ -71,6 +75,7 @@ const (
 	Given
 	LookTwice
 	FromVersion
+	Rooted
 )
 
 // without says which rules of the observer are left out.
@@ -80,6 +85,7 @@ func (o *Options) without() (w uint) {
 		{Monotone, conflict.WithoutMonotone},
 		{ExactSeen, conflict.WithoutExactSeen},
 		{LookTwice, conflict.WithoutSecondLook},
+		{CopyOwn, conflict.WithoutOwnTouched},
 	} {
 		if o.Without&x.here != 0 {
 			w |= x.there

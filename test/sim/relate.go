@@ -68,6 +68,9 @@ func (s *site) parent(v conflict.Claim) (key conflict.Key, ok bool) {
 // holds reports whether the foreign keys let the application write the row.
 // Nor may the parents be locked by somebody else.
 func (s *site) holds(key conflict.Key, row []change.Value) bool {
+	if !s.constrained() {
+		return true
+	}
 	gives := s.w.gives(key, row)
 	for _, v := range s.w.needs(key, row) {
 		if k, ok := s.parent(v); !slices.Contains(gives, v) && (!ok || k == key || s.locks[k] != nil) {
@@ -87,8 +90,11 @@ func (s *site) holds(key conflict.Key, row []change.Value) bool {
 	return true
 }
 
-// torn reports whether writes take a parent from a row in the table, lack one
-// themselves, or give what a parked row needs.
+// constrained reports whether the server has the foreign keys.
+func (s *site) constrained() bool { return s.id == 0 || s.w.made }
+
+// torn reports whether writes take a parent from a row in the table, or lack one
+// themselves.
 func (s *site) torn(writes []placed, mine map[conflict.Key]bool) bool {
 	var lost, given []conflict.Claim
 	for _, x := range writes {
@@ -108,25 +114,16 @@ func (s *site) torn(writes []placed, mine map[conflict.Key]bool) bool {
 			return true
 		}
 	}
-	for k, q := range s.parked {
-		if meets(s.w.needs(k, q.Row), given) {
-			return true
-		}
-	}
 	return false
 }
 
 // orphans checks that every row in a table has its parents there.
 func (s *site) orphans() {
-	if s.w.Without != 0 || !s.w.related {
+	if s.w.Without != 0 || !s.w.related || !s.w.whole {
 		return
 	}
-	for k, row := range s.rows {
-		for _, v := range s.w.needs(k, row) {
-			if _, ok := s.parent(v); !ok {
-				s.w.fail("site %d: %s %s has no parent", s.id, name(k), image(row))
-			}
-		}
+	for _, k := range s.orphaned() {
+		s.w.fail("site %d: %s %s has no parent", s.id, name(k), image(s.rows[k]))
 	}
 }
 

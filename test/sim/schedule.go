@@ -146,8 +146,10 @@ func (w *world) step(x Step) {
 		s.cut = !s.cut
 		w.say("the link to site %d is cut: %v", s.id, s.cut)
 	case stepChunk:
-		if len(w.chunks) > 0 {
+		if w.copying() {
 			w.chunks[dice.IntN(len(w.chunks))].step(w, w.sites[0], w.sites[1], dice)
+		} else {
+			w.finishStep(dice)
 		}
 	}
 }
@@ -172,13 +174,17 @@ func (w *world) drain(i uint64) {
 	for _, c := range w.chunks {
 		c.step(w, w.sites[0], w.sites[1], dice)
 	}
+	w.finishStep(dice)
 }
 
 func (w *world) quiet() bool {
 	for _, c := range w.chunks {
-		if c.state < 3 {
+		if c.state < chunkWritten {
 			return false
 		}
+	}
+	if !w.whole {
+		return false
 	}
 	for _, s := range w.sites {
 		if s.at < len(s.log) || s.observer.Task() != nil || len(s.works)+len(s.inflight) > 0 || s.fetched < len(s.peer.out) {

@@ -34,8 +34,8 @@ type site struct {
 	fetched  int // of the peer's out
 	works    []*work
 	dice     *rand.Rand
-	cut      bool                    // nothing comes in from the peer
-	touched  map[conflict.Key]uint64 // the newest seq that came in and writes the key
+	cut      bool                      // nothing comes in from the peer
+	came     map[string]*conflict.Came // by table, while rows may come by copy
 }
 
 // open starts the rooms from what is durable.
@@ -44,7 +44,7 @@ func (s *site) open(from conflict.Point) {
 		s.observer.Index().Close()
 	}
 	s.observer = conflict.NewObserver(conflict.ObserverConfig{
-		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Without: s.w.without(),
+		Rank: s.id, Peer: 1 - s.id, Rules: s.w.rule, Large: 2, Without: s.w.without(),
 	}, from)
 	if s.id == 1 { // of the two indexes one has next to nothing in memory
 		s.observer.Index().Spill("", 600)
@@ -57,7 +57,13 @@ func (s *site) open(from conflict.Point) {
 	s.upTo = len(s.log)
 	s.inflight, s.fetched, s.works = nil, int(s.applied.Low), nil
 	clear(s.locks)
-	clear(s.touched)
+	s.came = map[string]*conflict.Came{}
+	for _, t := range s.w.Tables {
+		if s.id == 1 && s.w.copying() {
+			s.came[t.Name] = conflict.NewCame()
+			s.observer.Copying(t.Name)
+		}
+	}
 	s.caughtUp()
 }
 

@@ -66,38 +66,57 @@ type placed struct {
 	order         conflict.Order
 }
 
-// clashes reports whether writes concern a parked row, or a unique value that
-// another row claims.
-func (s *site) clashes(writes []placed) bool {
-	var gone, taken []conflict.Claim
+// clashes reports whether writes have to be placed.
+func (s *site) clashes(writes []placed, checked bool) bool {
+	return s.disputed(writes) || s.refused(writes, checked)
+}
+
+// disputed reports whether writes concern a parked row, its unique values or its
+// parents.
+func (s *site) disputed(writes []placed) bool {
+	var values, given []conflict.Claim
 	mine := map[conflict.Key]bool{}
 	for _, x := range writes {
 		mine[x.key] = true
-		gone = append(gone, s.w.claims(x.key, x.before)...)
+		values = append(append(values, s.w.claims(x.key, x.before)...), s.w.claims(x.key, x.after)...)
+		given = append(append(given, s.w.gives(x.key, x.before)...), s.w.gives(x.key, x.after)...)
+	}
+	for k, p := range s.parked {
+		if mine[k] || meets(s.w.claims(k, p.Row), values) || meets(s.w.needs(k, p.Row), given) {
+			return true
+		}
+	}
+	return false
+}
+
+// refused reports whether the server's constraints refuse writes: foreign keys
+// where the session checks them.
+func (s *site) refused(writes []placed, checked bool) bool {
+	var taken []conflict.Claim
+	mine := map[conflict.Key]bool{}
+	for _, x := range writes {
+		mine[x.key] = true
 		c := s.w.claims(x.key, x.after)
 		if meets(c, taken) {
 			return true
 		}
 		taken = append(taken, c...)
 	}
-	for k, p := range s.parked {
-		if c := s.w.claims(k, p.Row); mine[k] || meets(c, gone) || meets(c, taken) {
-			return true
-		}
-	}
 	for k, row := range s.rows {
 		if !mine[k] && meets(s.w.claims(k, row), taken) {
 			return true
 		}
 	}
-	return s.torn(writes, mine)
+	return checked && s.constrained() && s.torn(writes, mine)
 }
 
 // place finds where rows belong; ok is false if one of them is locked by
 // somebody else than by.
 func (s *site) place(by *work, writes []placed, released, given []conflict.Claim, look ...conflict.Key) (moves []conflict.Move, ok bool) {
 	p := conflict.NewPlacement(s.w.claims)
-	p.Relations(s.w.needs, s.w.gives)
+	if s.w.kept {
+		p.Relations(s.w.needs, s.w.gives)
+	}
 	var held []conflict.Key
 	locked := func(k conflict.Key) bool {
 		held = append(held, k)

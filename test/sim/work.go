@@ -18,6 +18,7 @@ type work struct {
 	decided bool
 	outcome []conflict.Outcome
 	settled conflict.Point
+	checked bool // the session looks after foreign keys
 }
 
 // begin takes a group that nothing earlier blocks and locks its rows.
@@ -25,9 +26,7 @@ func (s *site) begin(dice *rand.Rand) {
 	for len(s.inflight) < s.w.Window && s.fetched < len(s.peer.out) {
 		t := s.peer.out[s.fetched]
 		s.fetched++
-		for _, c := range t.rows {
-			s.touched[c.key] = t.stamp.Seq
-		}
+		s.comes(t)
 		if !s.applied.Has(t.stamp.Seq) {
 			s.inflight = append(s.inflight, t)
 		}
@@ -47,7 +46,7 @@ func (s *site) begin(dice *rand.Rand) {
 		return
 	}
 	sortGroup(group)
-	w := &work{group: group, settled: s.observer.Settled()}
+	w := &work{group: group, settled: s.observer.Settled(), checked: s.w.kept}
 	for i, t := range group {
 		w.carried = append(w.carried, conflict.Carried{Stamp: t.stamp, Committed: t.committed, Rank: 1 - s.id})
 		for _, c := range t.rows {
@@ -56,6 +55,31 @@ func (s *site) begin(dice *rand.Rand) {
 	}
 	s.works = append(s.works, w)
 	s.w.say("site %d begins to apply %s", s.id, groupText(group))
+}
+
+// large is how many rows make a transaction whose rows are not remembered.
+const large = 3
+
+// comes notes what comes into the window, for the chunks of a copy.
+func (s *site) comes(t *txn) {
+	for _, c := range t.rows {
+		switch came := s.came[c.key.Table]; {
+		case came == nil:
+		case len(t.rows) >= large:
+			came.AddLarge(t.stamp.Seq)
+		default:
+			came.Add(c.key.ID, t.stamp.Seq)
+		}
+	}
+}
+
+// window gives what came in and is not applied.
+func (s *site) window() []*txn {
+	out := slices.Clone(s.inflight)
+	for _, x := range s.works {
+		out = append(out, x.group...)
+	}
+	return out
 }
 
 // free reports whether transaction i of the window waits for nothing but the
@@ -77,6 +101,11 @@ func (s *site) free(group []*txn, i int) bool {
 			if s.w.overlap(o, t) {
 				return false
 			}
+		}
+	}
+	for _, c := range s.w.chunks {
+		if s.id == 1 && c.holds(s.w, t) {
+			return false
 		}
 	}
 	for _, o := range group {
@@ -158,7 +187,7 @@ func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach c
 func (s *site) commit(w *work) {
 	r := &record{version: -1 << 40}
 	writes := s.writes(w)
-	clash := s.clashes(writes)
+	clash := s.clashes(writes, w.checked)
 	if clash {
 		if s.w.Without&ClashAtEnd == 0 {
 			s.readAll()

@@ -21,7 +21,12 @@ type world struct {
 	Options
 	sites   [2]*site
 	chunks  []*chunk
-	related bool // there are foreign keys
+	mark    *change.Watermark // the copy's latest; nil: it has taken none yet
+	related bool              // there are foreign keys
+	kept    bool              // and they are looked after
+	made    bool              // and both servers have them
+	whole   bool              // and no row lacks a parent
+	finish  finish
 	tables  map[string]*Table
 	rules   map[string]*conflict.Rule
 	keys    []conflict.Key
@@ -44,7 +49,7 @@ func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
 		}
 	}
 	for i := range w.sites {
-		w.sites[i] = &site{server: newServer(0), w: w, id: i, touched: map[conflict.Key]uint64{}}
+		w.sites[i] = &site{server: newServer(0), w: w, id: i}
 	}
 	w.sites[0].peer, w.sites[1].peer = w.sites[1], w.sites[0]
 	return w
@@ -86,9 +91,16 @@ func (w *world) start(dice *rand.Rand) {
 			w.sites[1].rows[k] = w.begun[k]
 		}
 	}
-	for i := 0; w.Copy && i < len(w.keys); i += 2 {
-		w.chunks = append(w.chunks, &chunk{keys: w.keys[i:min(i+2, len(w.keys))]})
+	for keys := w.keys; w.Copy && len(keys) > 0; {
+		n := 1
+		for n < len(keys) && n < 2 && keys[n].Table == keys[0].Table {
+			n++
+		}
+		w.chunks, keys = append(w.chunks, &chunk{table: keys[0].Table, keys: keys[:n]}), keys[n:]
 	}
+	w.kept = !w.copying()
+	w.made = w.kept
+	w.whole = w.kept || !w.related
 	for _, s := range w.sites {
 		s.open(conflict.Point{Position: "0"})
 	}
@@ -172,7 +184,7 @@ func (w *world) mergeless(t *txn) bool {
 // copying reports whether rows may still come by copy.
 func (w *world) copying() bool {
 	for _, c := range w.chunks {
-		if c.state < 3 {
+		if c.state < chunkWritten {
 			return true
 		}
 	}
@@ -180,6 +192,9 @@ func (w *world) copying() bool {
 }
 
 func (w *world) dropChunks() {
+	w.mark = nil
+	w.finish = finish{}
+	w.kept = !w.copying()
 	for _, c := range w.chunks {
 		c.drop()
 	}

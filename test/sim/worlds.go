@@ -33,41 +33,50 @@ func Worlds() []World {
 	killed.Kills, killed.Gaps = true, true
 	gaps := Related(1)
 	gaps.Gaps = true
+	torn := Related(1, Reference{Table: "a", Unique: true})
+	torn.Gaps, torn.Kills, torn.Cuts = true, true, true
+	copied := func(o Options) Options {
+		o.Copy = true
+		return o
+	}
 	changing := func(o Options, among ...conflict.Policy) Options {
 		o.Policies = among
 		return o
 	}
 	return []World{
 		{"copy into a live pair", 5, Dense()},
-		{"without a copy", 5, plain},
-		{"kills, lost acknowledgements", 4, kills},
-		{"kills, lost acknowledgements, two unique keys", 4, killed},
-		{"links cut, kills, two unique keys", 4, cut},
-		{"site", 3, table(Dense(), conflict.Site)},
-		{"site, two unique keys", 3, table(Unique(2), conflict.Site)},
-		{"newest by column", 4, table(Dense(), conflict.NewestByColumn)},
-		{"newest by column, a unique key", 4, table(Unique(1), conflict.NewestByColumn)},
+		{"without a copy", 4, plain},
+		{"kills, lost acknowledgements, a copy", 4, kills},
+		{"kills, lost acknowledgements, two unique keys, a copy", 4, killed},
+		{"links cut, kills, two unique keys, a copy", 4, cut},
+		{"site, a copy", 3, table(Dense(), conflict.Site)},
+		{"site, two unique keys, a copy", 3, table(Unique(2), conflict.Site)},
+		{"newest by column, a copy", 4, table(Dense(), conflict.NewestByColumn)},
+		{"newest by column, a unique key, a copy", 4, table(Unique(1), conflict.NewestByColumn)},
 		{"delta, updates only, kills", 3, sums()},
 		{"delta, links cut", 3, table(apart, conflict.Delta)},
 		{"delta, a copy", 3, table(Dense(), conflict.Delta)},
-		{"delta, two unique keys, kills", 3, table(killed, conflict.Delta)},
-		{"overwrite, a unique key", 2, table(Unique(1), conflict.Overwrite)},
-		{"ignore, a unique key", 2, table(Unique(1), conflict.Ignore)},
-		{"stop, a unique key", 2, table(Unique(1), conflict.Stop)},
-		{"stop", 2, table(plain, conflict.Stop)},
-		{"one unique key", 5, Unique(1)},
-		{"two unique keys", 5, Unique(2)},
-		{"three unique keys", 3, Unique(3)},
-		{"tables of several kinds", 3, mixed},
-		{"a foreign key", 3, Related(0)},
+		{"delta, two unique keys, kills, a copy", 3, table(killed, conflict.Delta)},
+		{"overwrite, a unique key, a copy", 2, table(Unique(1), conflict.Overwrite)},
+		{"ignore, a unique key, a copy", 2, table(Unique(1), conflict.Ignore)},
+		{"stop, a unique key, a copy", 2, table(Unique(1), conflict.Stop)},
+		{"stop", 1, table(plain, conflict.Stop)},
+		{"one unique key, a copy", 4, Unique(1)},
+		{"two unique keys, a copy", 4, Unique(2)},
+		{"three unique keys, a copy", 3, Unique(3)},
+		{"tables of several kinds, a copy", 3, mixed},
+		{"a foreign key", 2, Related(0)},
+		{"a foreign key, a copy", 2, copied(Related(0))},
+		{"a foreign key, unique keys, kills, links cut, a copy", 2, copied(torn)},
 		{"a foreign key, a unique key on both tables", 4, gaps},
 		{"foreign keys on a unique key and on the table itself", 4, Related(0, Reference{Table: "a", Unique: true}, Reference{Table: "b"})},
 		{"foreign keys in a circle, kills, a copy", 3, circle()},
-		{"foreign keys over three tables, by site, links cut", 4, three()},
+		{"foreign keys over three tables, by site, links cut", 3, three()},
+		{"foreign keys over three tables, by site, links cut, a copy", 2, copied(three())},
 		{"rules change, a copy", 2, changing(Dense(), conflict.Newest, conflict.Site)},
-		{"rules change, kills, links cut, two unique keys", 2, changing(cut, conflict.Newest, conflict.Site)},
+		{"rules change, kills, links cut, two unique keys, a copy", 2, changing(cut, conflict.Newest, conflict.Site)},
 		{"rules change, stop among them", 2, changing(apart, conflict.Newest, conflict.Site, conflict.Stop)},
-		{"rules change, stop among them, a unique key, kills", 2, changing(killed, conflict.Newest, conflict.Site, conflict.Stop)},
+		{"rules change, stop among them, a unique key, kills, a copy", 2, changing(killed, conflict.Newest, conflict.Site, conflict.Stop)},
 		{"rules change, foreign keys", 2, changing(Related(1), conflict.Newest, conflict.Site)},
 	}
 }
@@ -115,10 +124,17 @@ func Ablations() []Ablation {
 	chunks := Dense()
 	chunks.Tables, chunks.Values, chunks.Ops, chunks.Chunks, chunks.Group, chunks.Window = chunks.Tables[:1], 1, 10, 1, 3, 3
 	chunks.Restart = false
-	adding, gaps := sums(), Related(1)
+	adding, gaps, orphaned := sums(), Related(1), Related(1)
+	orphaned.Copy = true
 	gaps.Gaps = true
 	changed := plain
 	changed.Policies = []conflict.Policy{conflict.Newest, conflict.Site}
+	copiedSums := Dense()
+	copiedSums.Tables[0].Policy, copiedSums.Chunks = conflict.Delta, 3
+	crowded, busy, killed := Unique(3), Dense(), Unique(2)
+	crowded.Chunks, busy.Chunks, busy.Keys = 3, 3, 4
+	killed.Kills, killed.Gaps, killed.Chunks = true, true, 3
+	killed.Policies = []conflict.Policy{conflict.Newest, conflict.Site, conflict.Stop}
 	few := Dense()
 	few.Values, few.Copy = 2, false
 	all := []Ablation{
@@ -127,9 +143,13 @@ func Ablations() []Ablation {
 		{Name: "exact seen set (under policy site)", Options: bySite.but(ExactSeen)},
 		{Name: "a stamp per key in a group", Options: plain.but(StampPerKey)},
 		{Name: "silent keys named", Options: few.but(Silent)},
-		{Name: "copy: touched keys dropped", Options: plain.but(CopyTouched)},
-		{Name: "copy: a chunk holds settling back", Options: plain.but(CopyHold)},
-		{Name: "copy: read again after a restore at the source", Options: chunks.but(CopyReread), Times: 5},
+		{Name: "copy: rows that came by the link dropped", Options: plain.but(CopyCame)},
+		{Name: "copy: rows that the target's application touched dropped", Options: plain.but(CopyOwn)},
+		{Name: "copy: what parked rows wait for is disputed", Options: crowded.but(CopyDisputed)},
+		{Name: "copy: what chunks in work ask for is remembered", Options: busy.but(CopyOldest)},
+		{Name: "copy: nothing is left to be put back at a watermark", Options: chunks.but(CopyMended), Times: 5},
+		{Name: "copy: a chunk waits for its high watermark", Options: copiedSums.but(CopyHigh)},
+		{Name: "copy: a chunk is written at the end of the target's log", Options: killed.but(CopyEnd), Times: 5},
 		{Name: "unique: park, not skip", Options: unique.but(Park)},
 		{Name: "unique: parked rows come back", Options: unique.but(ComeBack)},
 		{Name: "unique: a value given up is looked at again", Options: unique.but(Revisit)},
@@ -140,6 +160,7 @@ func Ablations() []Ablation {
 		{Name: "delta: decided at the end of the log", Options: adding.but(SumsAtEnd)},
 		{Name: "foreign keys: children go and come with their parent", Options: Related(1).but(Relations)},
 		{Name: "foreign keys: a parent that the application inserts brings children back", Options: Related(1).but(Given)},
+		{Name: "foreign keys: a row that is without its parent after a copy is placed anew", Options: orphaned.but(Rooted)},
 		{Name: "a parked row is looked at again when its mark is read", Options: gaps.but(LookTwice)},
 		{Name: "a new rule holds from a version on", Options: changed.but(FromVersion)},
 		{Name: "the wait for the end of the log (spares sights only)", Options: plain.but(Barrier), Harmless: true},

@@ -2,7 +2,6 @@ package apply_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"testing"
 
@@ -12,6 +11,8 @@ import (
 	"duplex/internal/binlog"
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
+	"duplex/internal/schema"
 	servers "duplex/test/tenant"
 )
 
@@ -21,6 +22,20 @@ type silent struct{}
 func (silent) Next(ctx context.Context) (*change.Txn, error) {
 	<-ctx.Done()
 	return nil, context.Cause(ctx)
+}
+
+// reading is what a target's reader knows.
+type reading struct {
+	*binlog.Reader
+	of *side
+}
+
+func (r *reading) End(ctx context.Context) error {
+	count, err := checkpoint.Beat(ctx, r.of.tenant)
+	if err == nil {
+		_, err = r.WaitBeat(ctx, count)
+	}
+	return err
 }
 
 // TestChunkLeavesWhatTheTargetTookAway: a row of the target's own that came
@@ -42,19 +57,20 @@ func testTookAway(t *testing.T, b *side) {
 		Place: func(d, n string) (string, string) { return d, n },
 	}, "")
 	require.NoError(t, err)
+	a.Copying("shop", "t")
+	table, err := b.tenant.Table(t.Context(), "shop", "t")
+	require.NoError(t, err)
+	relations := apply.NewRelations([]*schema.Table{table})
+	rule := func(string) *conflict.Rule { return &conflict.Rule{Policy: conflict.Newest} }
+	parked, err := a.Relate(t.Context(), relations, rule)
+	require.NoError(t, err)
 	r, err := binlog.Open(t.Context(), binlog.Config{
 		Tenant: b.tenant, Site: "b", Project: "p", Inbound: "a>b",
 		Match: func(d, _ string) bool { return d == "shop" }, Log: log,
+		Conflicts: &binlog.Conflicts{Rank: 1, Rules: rule, Claims: relations.Claims, Parked: parked, Unique: relations.Unique},
 	}, at)
 	require.NoError(t, err)
-	a.Copying("shop", "t")
-	a.Locally(func(ctx context.Context) error {
-		count, err := checkpoint.Beat(ctx, b.tenant)
-		if err == nil {
-			_, err = r.WaitBeat(ctx, count)
-		}
-		return err
-	})
+	a.Serve(&reading{r, b})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	go func() { ended <- a.Run(ctx, silent{}) }()
@@ -62,7 +78,7 @@ func testTookAway(t *testing.T, b *side) {
 		for {
 			txn, err := r.Next(ctx)
 			if err == nil {
-				err = errors.Join(a.Observe(txn), txn.Rows.Close())
+				err = txn.Rows.Close()
 			}
 			if err != nil {
 				ended <- err
@@ -77,8 +93,6 @@ func testTookAway(t *testing.T, b *side) {
 		require.NoError(t, r.Close())
 	}()
 
-	table, err := b.tenant.Table(t.Context(), "shop", "t")
-	require.NoError(t, err)
 	copied := func(seen change.Seqs, rows ...[]change.Value) {
 		t.Helper()
 		require.NoError(t, a.Copy(t.Context(), &change.Chunk{
