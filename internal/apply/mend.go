@@ -118,7 +118,7 @@ func (m *mender) take(failed int) (tasks []*conflict.Task) {
 				return
 			}
 			for _, t := range all {
-				if t.Revisit && !m.parked.Has(t.Key) && !m.parked.any(t.Released) && !m.parked.any(t.Given) {
+				if t.Revisit && !t.Always && !m.parked.Has(t.Key) && !m.parked.any(t.Released) && !m.parked.any(t.Given) {
 					o.Done(t)
 				} else {
 					tasks = append(tasks, t)

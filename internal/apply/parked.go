@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -66,6 +67,13 @@ func (p *Parked) Len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.rows)
+}
+
+// keys gives the rows that may be parked.
+func (p *Parked) keys() []conflict.Key {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.rows))
 }
 
 // claimants gives the rows that may wait for the value.

@@ -148,7 +148,7 @@ func (r *Relations) Any() bool {
 }
 
 // Keep says that from now on foreign keys are kept: not while rows come by a
-// copy, children perhaps before their parents.
+// copy, children perhaps before their parents. Root mends what that leaves.
 func (r *Relations) Keep() { r.kept.Store(true) }
 
 // Foreign reports whether rows refer to each other.

@@ -15,6 +15,7 @@ import (
 const (
 	stateDone     = "done"
 	stateComplete = "complete"
+	stateRooted   = "rooted" // complete, and no row lacks a parent any more
 )
 
 // appendNote appends the statement that writes a chunk's row.
@@ -42,6 +43,7 @@ func appendEdge(dst []byte, e *edge) []byte {
 // A record is what copy_chunk says of a table.
 type record struct {
 	complete    bool
+	rooted      bool
 	chunks      int
 	rows, bytes uint64
 	runs        []run
@@ -102,8 +104,8 @@ func load(ctx context.Context, t *tenant.Tenant, project string) (map[string]*re
 // add takes one row in; they come in the order of their numbers.
 func (r *record) add(s saved, state string) {
 	switch state {
-	case stateComplete:
-		r.complete = true
+	case stateComplete, stateRooted:
+		r.complete, r.rooted = true, state == stateRooted
 		return
 	case stateDone:
 	default:
@@ -122,6 +124,7 @@ func (r *record) add(s saved, state string) {
 // A State is what is durable of the copy of a table.
 type State struct {
 	Complete bool
+	Rooted   bool // and no row lacks a parent that came too late, or not at all: see Rooted
 	Chunks   int
 	Rows     uint64 // read
 	Bytes    uint64
@@ -136,7 +139,7 @@ func Load(ctx context.Context, target *tenant.Tenant, project string) (map[strin
 	}
 	out := make(map[string]State, len(records))
 	for name, r := range records {
-		out[name] = State{Complete: r.complete, Chunks: r.chunks, Rows: r.rows, Bytes: r.bytes}
+		out[name] = State{Complete: r.complete, Rooted: r.rooted, Chunks: r.chunks, Rows: r.rows, Bytes: r.bytes}
 	}
 	return out, nil
 }
@@ -155,6 +158,17 @@ func Unfinished(ctx context.Context, target *tenant.Tenant, project string, tabl
 		}
 	}
 	return out, nil
+}
+
+// Rooted notes that of all tables that are complete no row lacks a parent any
+// more, at either site.
+func Rooted(ctx context.Context, target *tenant.Tenant, project string) error {
+	_, err := target.DB().ExecContext(ctx, "UPDATE `duplex`.`copy_chunk` SET `state` = ?, `changed_at` = UTC_TIMESTAMP(6) "+
+		"WHERE `project` = ? AND `chunk` = 0 AND `state` = ?", stateRooted, project, stateComplete)
+	if err != nil {
+		return fmt.Errorf("site %s: note the state of the copy: %w", target.Site, err)
+	}
+	return nil
 }
 
 // Forget removes the state of a project's copy from the tenant: the next run

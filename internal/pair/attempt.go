@@ -186,6 +186,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.relate(ctx, tables); err != nil {
 		return err
 	}
+	if len(todo) == 0 {
+		a.keep()
+	}
 	for _, r := range a.routes {
 		if err := a.openReader(ctx, r); err != nil {
 			return err
@@ -364,18 +367,54 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 			return err
 		}
 	}
-	for _, r := range a.routes {
-		if r.relations != nil {
-			r.relations.Keep()
-		}
-	}
+	a.keep()
 	a.enter(Indexes)
 	if err := a.finishTables(ctx, tables, source, target); err != nil {
+		return err
+	}
+	if err := a.root(ctx, tables, target); err != nil {
 		return err
 	}
 	a.enter(Incremental)
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// keep says that no row comes by a copy any more.
+func (a *attempt) keep() {
+	for _, r := range a.routes {
+		if r.relations != nil {
+			r.relations.Keep()
+		}
+	}
+}
+
+// root puts the rows of both sites aside that have lost their parents while rows
+// came by a copy, once for each table. Both have all foreign keys now.
+func (a *attempt) root(ctx context.Context, tables []*schema.Table, target *tenant.Tenant) error {
+	if !a.judges() || !a.routes[0].relations.Foreign() {
+		return nil
+	}
+	states, err := copy.Load(ctx, target, a.cfg.Project.Name)
+	if err != nil {
+		return err
+	}
+	done := true
+	for _, t := range tables {
+		done = done && states[a.placed(t).String()].Rooted
+	}
+	if done {
+		return nil
+	}
+	if err := a.barrier(ctx); err != nil { // what began before keep
+		return err
+	}
+	for _, r := range a.routes {
+		if err := r.applier.Root(ctx); err != nil {
+			return err
+		}
+	}
+	return copy.Rooted(ctx, target, a.cfg.Project.Name)
 }
 
 func (a *attempt) setCopier(c *copy.Copier) {

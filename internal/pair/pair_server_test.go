@@ -40,7 +40,9 @@ type stage struct {
 	stop  context.CancelFunc
 }
 
-func newStage(t *testing.T, kind servers.Kind, conflict string) *stage {
+// newStage starts a pair. What conflict says goes into its file, and first runs on
+// side 0 before.
+func newStage(t *testing.T, kind servers.Kind, conflict string, first ...string) *stage {
 	s := &stage{done: make(chan error, 1)}
 	text := "name: shop\nscenario: active-active\nsource: a\ntables: {include: [\"shop.*\"]}\n" + conflict + "sites:\n"
 	for i, name := range []string{"a", "b"} {
@@ -48,7 +50,7 @@ func newStage(t *testing.T, kind servers.Kind, conflict string) *stage {
 		s.sides[i] = server.DB(t)
 		text += fmt.Sprintf("  %s: {address: %q, user: %q, password: %q}\n", name, server.Addr(), server.User(), server.Password())
 	}
-	for _, q := range fought {
+	for _, q := range append(fought[:len(fought):len(fought)], first...) {
 		_, err := s.sides[0].Exec(q)
 		require.NoError(t, err)
 	}
@@ -87,21 +89,33 @@ func TestBothSidesEndEqual(t *testing.T) {
 			}
 			wg.Wait()
 			s.barrier(t)
-			for _, q := range []string{
-				"SELECT * FROM shop.plain ORDER BY id", "SELECT * FROM shop.one ORDER BY id", "SELECT * FROM shop.two ORDER BY id",
-				"SELECT * FROM shop.parent ORDER BY id", "SELECT * FROM shop.child ORDER BY id",
-				"SELECT table_name, key_hash, HEX(row_id), HEX(image) FROM duplex.parked ORDER BY 1, 2",
-			} {
-				require.Equal(t, dump(t, s.sides[0], q), dump(t, s.sides[1], q), q)
-			}
-			for i, db := range s.sides {
-				require.Empty(t, dump(t, db, "SELECT * FROM shop.child WHERE p IS NOT NULL AND p NOT IN (SELECT id FROM shop.parent)"), "children without parents")
-				t.Logf("side %d: %s", i, strings.ReplaceAll(dump(t, db, "SELECT kind, winner, COUNT(*) FROM duplex.conflict GROUP BY 1, 2 ORDER BY 1, 2"), "\n", "; "))
-			}
+			s.equal(t)
 			for _, l := range s.pair.Status().Links {
 				t.Logf("%s: %+v", l.Link, l.Apply)
 			}
 		})
+	}
+}
+
+func (s *stage) exec(t *testing.T, side int, query string) {
+	t.Helper()
+	_, err := s.sides[side].Exec(query)
+	require.NoError(t, err, query)
+}
+
+// equal requires that both sides hold the same rows, each child with its parent.
+func (s *stage) equal(t *testing.T) {
+	t.Helper()
+	for _, q := range []string{
+		"SELECT * FROM shop.plain ORDER BY id", "SELECT * FROM shop.one ORDER BY id", "SELECT * FROM shop.two ORDER BY id",
+		"SELECT * FROM shop.parent ORDER BY id", "SELECT * FROM shop.child ORDER BY id",
+		"SELECT table_name, key_hash, HEX(row_id), HEX(image) FROM duplex.parked ORDER BY 1, 2",
+	} {
+		require.Equal(t, dump(t, s.sides[0], q), dump(t, s.sides[1], q), q)
+	}
+	for i, db := range s.sides {
+		require.Empty(t, dump(t, db, "SELECT * FROM shop.child WHERE p IS NOT NULL AND p NOT IN (SELECT id FROM shop.parent)"), "children without parents")
+		t.Logf("side %d: %s", i, strings.ReplaceAll(dump(t, db, "SELECT kind, winner, COUNT(*) FROM duplex.conflict GROUP BY 1, 2 ORDER BY 1, 2"), "\n", "; "))
 	}
 }
 
