@@ -172,7 +172,7 @@ func (t *target) note(b *batch, many bool) {
 		case !n.plain:
 			t.notes.Add(t.caseOf(n), &n.out, many)
 		default:
-			if same := n.plan.equal(n.before, n.after); same || many {
+			if same := n.plan.equal(n.current, n.after); same || many {
 				t.notes.Keys = append(t.notes.Keys, conflict.KeyNote{Hash: n.hash, Txn: n.out.Txn, Silent: same})
 			}
 		}

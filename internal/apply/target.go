@@ -240,7 +240,7 @@ func (b *batch) found(p *plan, row []driver.Value) error {
 		return nil // equal in the index's eyes, but not this row: it stays out of the way
 	}
 	n.locked = true
-	if p.equal(n.before, image) {
+	if p.equal(n.before, image) && change.Whole(n.before) {
 		n.current = n.before
 	} else {
 		n.current = change.CloneImage(image)

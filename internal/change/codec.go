@@ -183,6 +183,8 @@ func (c *Column) AppendLiteral(dst []byte, v Value) []byte {
 	switch v.Kind {
 	case Null:
 		return append(dst, "NULL"...)
+	case Unknown: // is nowhere to be written: no server takes this
+		return append(dst, "`(unknown)`"...)
 	case Int:
 		return strconv.AppendInt(dst, int64(v.Bits), 10)
 	case Uint, Year, Bit, Enum, Set:
@@ -250,6 +252,8 @@ func (c *Column) Format(v Value) string {
 		return "0x" + hex.EncodeToString(v.Bytes)
 	case Binary, Fixed, Geometry:
 		return "0x" + hex.EncodeToString(v.Bytes)
+	case Unknown:
+		return "(unknown)"
 	default:
 		return string(c.AppendLiteral(nil, v))
 	}

@@ -15,8 +15,8 @@ import (
 const jsonDigits = 15
 
 // AppendJSON appends a row image as a JSON object, column by column, from which
-// ParseJSON makes the same values again. nil, no row, appends nothing. The
-// object is valid UTF-8.
+// ParseJSON makes the same values again. nil, no row, appends nothing, and a
+// column whose value is unknown is left out. The object is valid UTF-8.
 //
 // Numbers are JSON numbers, of ENUM, SET and BIT too; a decimal of many digits
 // is a string. Times are strings as SQL writes them, TIMESTAMP in UTC. Text and
@@ -27,8 +27,12 @@ func AppendJSON(dst []byte, columns []Column, image []Value) []byte {
 		return dst
 	}
 	dst = append(dst, '{')
+	first := len(dst)
 	for i := range columns {
-		if i > 0 {
+		if image[i].Kind == Unknown {
+			continue
+		}
+		if len(dst) > first {
 			dst = append(dst, ',')
 		}
 		dst = append(appendJSONString(dst, []byte(columns[i].Name)), ':')

@@ -130,3 +130,29 @@ func randomValue(t *testing.T, rng *rand.Rand, c *change.Column) change.Value {
 	}
 	return v
 }
+
+// TestUnknown keeps what a before image does not say apart from NULL.
+func TestUnknown(t *testing.T) {
+	columns := []change.Column{{Name: "id", Kind: change.Int}, {Name: "doc", Kind: change.Text, Charset: "utf8mb4"}, {Name: "n", Kind: change.Int}}
+	image := []change.Value{change.OfInt(1), {Kind: change.Unknown}, {}}
+	require.Equal(t, `{"id":1,"n":null}`, string(change.AppendJSON(nil, columns, image)))
+	_, known, err := change.ParseJSONKnown(columns, change.AppendJSON(nil, columns, image))
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, false, true}, known)
+	back, rest, err := change.ParseImage(change.AppendImage(nil, image))
+	require.NoError(t, err)
+	require.Empty(t, rest)
+	require.Equal(t, image, back)
+
+	require.False(t, change.Whole(image))
+	require.True(t, change.Whole(image[:1]))
+	require.True(t, change.Whole(nil))
+	for _, v := range []change.Value{{}, change.OfText([]byte("x")), image[1]} {
+		require.True(t, image[1].Equal(v))
+		require.True(t, v.Equal(image[1]))
+	}
+	require.False(t, image[1].Identical(change.Value{}))
+	require.False(t, image[1].IsNull())
+	require.Equal(t, "(unknown)", columns[1].Format(image[1]))
+	require.Equal(t, "`(unknown)`", string(columns[1].AppendLiteral(nil, image[1])), "a column that is nowhere")
+}

@@ -174,7 +174,7 @@ func AppendImage(dst []byte, image []Value) []byte {
 	for _, v := range image {
 		dst = append(dst, byte(v.Kind))
 		switch v.Kind {
-		case Null:
+		case Null, Unknown:
 		case Decimal, Text, Binary, Fixed, JSON, Geometry:
 			dst = append(binary.AppendUvarint(dst, uint64(len(v.Bytes))), v.Bytes...)
 		default:
@@ -201,10 +201,10 @@ func ParseImage(b []byte) (image []Value, rest []byte, err error) {
 		}
 		v := &image[i]
 		v.Kind, b = Kind(b[0]), b[1:]
-		if v.Kind == Null {
+		if v.Kind == Null || v.Kind == Unknown {
 			continue
 		}
-		if v.Kind > Geometry {
+		if v.Kind > Unknown {
 			return nil, nil, errSpool
 		}
 		x, k := binary.Uvarint(b)

@@ -17,9 +17,9 @@ import (
 func randomImage(rng *rand.Rand, n int) []change.Value {
 	image := make([]change.Value, n)
 	for i := range image {
-		v := change.Value{Kind: change.Kind(rng.IntN(int(change.Geometry) + 1))}
+		v := change.Value{Kind: change.Kind(rng.IntN(int(change.Unknown) + 1))}
 		switch v.Kind {
-		case change.Null:
+		case change.Null, change.Unknown:
 		case change.Decimal, change.Text, change.Binary, change.Fixed, change.JSON, change.Geometry:
 			v.Bytes = make([]byte, rng.IntN(40))
 			for j := range v.Bytes {
@@ -54,7 +54,7 @@ func TestImageRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, image)
 	require.Equal(t, "tail", string(rest))
-	_, _, err = change.ParseImage([]byte{1, byte(change.Geometry) + 1, 0})
+	_, _, err = change.ParseImage([]byte{1, byte(change.Unknown) + 1, 0})
 	require.Error(t, err, "a kind that there is not")
 }
 

@@ -29,6 +29,7 @@ const (
 	Set            // Bits: one bit a label
 	JSON           // Bytes: text; two texts are equal when they mean the same document
 	Geometry       // Bytes: SRID (4 bytes, little endian) and WKB
+	Unknown        // of a before image only: the log does not say what the column held, nor whether it was NULL
 )
 
 // A Value is one column of one row image. Bytes may point into a packet or a
@@ -41,6 +42,16 @@ type Value struct {
 
 // IsNull reports whether v is SQL NULL.
 func (v Value) IsNull() bool { return v.Kind == Null }
+
+// Whole reports whether all of a row image is known. nil, no row, is.
+func Whole(image []Value) bool {
+	for i := range image {
+		if image[i].Kind == Unknown {
+			return false
+		}
+	}
+	return true
+}
 
 // Clone returns v with bytes of its own.
 func (v Value) Clone() Value {
@@ -75,9 +86,12 @@ func (v Value) Size() int { return 40 + len(v.Bytes) }
 
 // Equal reports whether a and b are the same value of one column, byte for
 // byte: collations play no part. JSON is compared by meaning, and zero is equal
-// to minus zero, which MariaDB does not keep.
+// to minus zero, which MariaDB does not keep. What is unknown is equal to
+// anything: it cannot say that a value has changed.
 func (v Value) Equal(o Value) bool {
 	switch {
+	case v.Kind == Unknown || o.Kind == Unknown:
+		return true
 	case v.Kind != o.Kind:
 		return false
 	case v.Kind == JSON:
