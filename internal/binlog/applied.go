@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -182,7 +183,7 @@ func (r *Reader) concerned(hashes []uint64) bool {
 
 // keepRows takes in the rows of an event of a project's table in an applied
 // group. Of most only the identity is decoded.
-func (r *Reader) keepRows(t *logTable, op change.Op, e *replication.RowsEvent) error {
+func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, e *replication.RowsEvent) error {
 	columns := t.table.Key
 	if len(columns) == 0 {
 		return nil
@@ -201,7 +202,7 @@ func (r *Reader) keepRows(t *logTable, op change.Op, e *replication.RowsEvent) e
 		if k == nil {
 			continue
 		}
-		image, err := t.image(row)
+		image, err := r.image(ctx, t, op, e.Rows, i)
 		if err != nil {
 			return err
 		}

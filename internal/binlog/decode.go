@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ var logTypes = map[change.Kind][]byte{
 		gomysql.MYSQL_TYPE_LONG, gomysql.MYSQL_TYPE_LONGLONG},
 	change.Uint: {gomysql.MYSQL_TYPE_TINY, gomysql.MYSQL_TYPE_SHORT, gomysql.MYSQL_TYPE_INT24,
 		gomysql.MYSQL_TYPE_LONG, gomysql.MYSQL_TYPE_LONGLONG},
-	change.Float32:   {gomysql.MYSQL_TYPE_FLOAT},
+	change.Float32:   {gomysql.MYSQL_TYPE_FLOAT, gomysql.MYSQL_TYPE_DOUBLE}, // the Binlog Service's, of a FLOAT(M,D) with M above 24
 	change.Float64:   {gomysql.MYSQL_TYPE_DOUBLE},
 	change.Decimal:   {gomysql.MYSQL_TYPE_NEWDECIMAL},
 	change.Date:      {gomysql.MYSQL_TYPE_DATE},
@@ -64,7 +65,7 @@ var errOldFraction = errors.New("fractions of seconds are kept in MariaDB's old 
 
 // rowsOf gives the row changes of a rows event that the parser decoded, one
 // after the other.
-func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change.Row) error) error {
+func (r *Reader) rowsOf(ctx context.Context, t *logTable, op change.Op, e *replication.RowsEvent, add func(change.Row) error) (err error) {
 	step := 1
 	if op == change.Update {
 		step = 2
@@ -72,9 +73,22 @@ func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change
 	if len(e.Rows)%step != 0 {
 		return fmt.Errorf("%s: an update without after image", t)
 	}
+	if len(e.Rows) > step && len(r.beside(t)) > 0 { // all or none: to complete an image may be broken off
+		var all []change.Row
+		keep := add
+		add = func(row change.Row) error {
+			all = append(all, row)
+			return nil
+		}
+		defer func() {
+			for i := 0; err == nil && i < len(all); i++ {
+				err = keep(all[i])
+			}
+		}()
+	}
 	for i := 0; i < len(e.Rows); i += step {
 		row := change.Row{Table: t.table, Op: op}
-		first, err := t.image(e.Rows[i])
+		first, err := r.image(ctx, t, op, e.Rows, i)
 		if err != nil {
 			return err
 		}
@@ -85,7 +99,7 @@ func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change
 			row.Before = first
 		default:
 			row.Before = first
-			if row.After, err = t.image(e.Rows[i+1]); err != nil {
+			if row.After, err = r.image(ctx, t, op, e.Rows, i+1); err != nil {
 				return err
 			}
 		}
@@ -96,17 +110,17 @@ func rowsOf(t *logTable, op change.Op, e *replication.RowsEvent, add func(change
 	return nil
 }
 
-// image turns what the parser gives for a row image into values. They point
-// into the event.
-func (t *logTable) image(row []any) ([]change.Value, error) {
-	image := make([]change.Value, len(row))
-	for i, v := range row {
+// image turns what the parser gives for row image i of an event into values.
+// They point into the event.
+func (r *Reader) image(ctx context.Context, t *logTable, op change.Op, rows [][]any, i int) ([]change.Value, error) {
+	image := make([]change.Value, len(rows[i]))
+	for c, v := range rows[i] {
 		var err error
-		if image[i], err = t.value(i, v); err != nil {
+		if image[c], err = t.value(c, v); err != nil {
 			return nil, err
 		}
 	}
-	return image, nil
+	return image, r.complete(ctx, t, op, rows, i, image)
 }
 
 // value is image for column i.
@@ -154,7 +168,11 @@ func decode(c *change.Column, logType byte, v any) (change.Value, error) {
 		out.Bits = uint64(i)
 	case change.Float32:
 		var f float32
-		f, ok = v.(float32)
+		if f, ok = v.(float32); !ok {
+			var wide float64
+			wide, ok = v.(float64)
+			f = float32(wide)
+		}
 		out.Bits = uint64(math.Float32bits(f))
 	case change.Float64:
 		var f float64

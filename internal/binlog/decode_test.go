@@ -109,7 +109,7 @@ func FuzzEvents(f *testing.F) {
 	f.Add(tableMapOf([]byte{246, 18, 254}, []byte{10, 2, 6, 247, 1}), []byte{1, 0, 0, 0, 0, 0, 1, 0, 2, 0, 3, 7, 7, 0}, uint8(1))
 	f.Add(tableMapOf([]byte{140, 141, 245}, []byte{2, 9, 0, 4}), []byte{1, 0, 0, 0, 0, 0, 1, 0, 2, 0, 3, 7, 7, 0}, uint8(2))
 	f.Fuzz(func(t *testing.T, tableMap, rows []byte, what uint8) {
-		r := &Reader{parser: newParser(), dump: &dump{}, prepared: map[string]bool{}, observer: newObserver(nil, conflict.Point{}, ""),
+		r := &Reader{group: group{open: true}, parser: newParser(), dump: &dump{}, prepared: map[string]bool{}, observer: newObserver(nil, conflict.Point{}, ""),
 			tables: map[uint64]*logTable{}, history: unstored(&tenant.Tenant{})}
 		r.cfg = Config{Tenant: &tenant.Tenant{}, Project: "p", Inbound: "b>a", Site: "a", Log: slog.New(slog.DiscardHandler)}
 		r.at.mode = byFile

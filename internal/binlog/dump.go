@@ -60,7 +60,7 @@ func openDump(ctx context.Context, cfg *Config, at *cursor) (*dump, error) {
 	if err != nil {
 		return nil, fromClient("log in to the change stream", err)
 	}
-	d := &dump{raw: raw, silence: silenceLimit}
+	d := &dump{raw: raw, silence: silenceLimit, oceanbase: cfg.Tenant.Kind == tenant.OceanBase}
 	if err := d.subscribe(c, cfg, at); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
@@ -71,19 +71,16 @@ func openDump(ctx context.Context, cfg *Config, at *cursor) (*dump, error) {
 // subscribe makes the settings of a replica and sends the dump command.
 func (d *dump) subscribe(c *client.Conn, cfg *Config, at *cursor) error {
 	d.thread = c.GetConnectionID()
-	r, err := c.Execute("SELECT @@global.binlog_checksum")
+	algorithm, err := askChecksum(c, cfg.Tenant.Kind)
 	if err != nil {
-		return fromClient("ask for binlog_checksum", err)
-	}
-	if algorithm, err := r.GetString(0, 0); err == nil {
-		d.checksum = strings.EqualFold(algorithm, "CRC32")
+		return err
 	}
 	id, err := rand.Int(rand.Reader, big.NewInt(serverIDs-1))
 	if err != nil {
 		return fmt.Errorf("draw a server id: %w", err)
 	}
 	server := uint32(serverIDs + id.Int64())
-	for _, q := range subscription(cfg.Tenant.Kind, at, server) {
+	for _, q := range subscription(cfg.Tenant.Kind, at, algorithm) {
 		if _, err := c.Execute(q); err != nil {
 			return fromClient(q, err)
 		}
@@ -102,12 +99,39 @@ func (d *dump) subscribe(c *client.Conn, cfg *Config, at *cursor) error {
 	return nil
 }
 
-// subscription is what a replica of the kind sets. Each variable has a
-// statement of its own: the Binlog Service parses no more than that.
-func subscription(kind tenant.Kind, at *cursor, server uint32) []string {
+// askChecksum gives the server's word for what it appends to events, CRC32 or
+// NONE. A proxy before the Binlog Service may pass the question on to a server
+// that knows no such variable, and the service answers what it cannot parse with
+// an OK and no rows: its own default is CRC32.
+func askChecksum(c *client.Conn, kind tenant.Kind) (string, error) {
+	const usual = "CRC32"
+	r, err := c.Execute("SELECT @@global.binlog_checksum")
+	if refused, ok := errors.AsType[*gomysql.MyError](err); ok && kind == tenant.OceanBase && refused.Code == gomysql.ER_UNKNOWN_SYSTEM_VARIABLE {
+		return usual, nil
+	}
+	if err != nil {
+		return "", fromClient("ask for binlog_checksum", err)
+	}
+	if r.Resultset == nil || r.RowNumber() == 0 {
+		return usual, nil
+	}
+	algorithm, err := r.GetString(0, 0)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("binlog_checksum: %w", err)
+	case strings.EqualFold(algorithm, usual):
+		return usual, nil
+	}
+	return "NONE", nil
+}
+
+// subscription is what a replica of the kind sets. Each variable has a statement
+// and a value of its own: the Binlog Service parses no more than that, and would
+// take the name of a variable for its value.
+func subscription(kind tenant.Kind, at *cursor, checksum string) []string {
 	period := fmt.Sprint(heartbeatPeriod.Nanoseconds())
 	set := []string{
-		"SET @master_binlog_checksum = @@global.binlog_checksum",
+		"SET @master_binlog_checksum = '" + checksum + "'",
 		"SET @master_heartbeat_period = " + period,
 		fmt.Sprintf("SET net_write_timeout = %d", writeLimit),
 	}
@@ -120,7 +144,7 @@ func subscription(kind tenant.Kind, at *cursor, server uint32) []string {
 	switch kind {
 	case tenant.MySQL: // names since 8.0.26
 		set = append(set,
-			"SET @source_binlog_checksum = @@global.binlog_checksum",
+			"SET @source_binlog_checksum = '"+checksum+"'",
 			"SET @source_heartbeat_period = "+period,
 			"SET @replica_uuid = '"+name+"'")
 	case tenant.MariaDB:
@@ -156,7 +180,11 @@ func register(c *client.Conn, server uint32) error {
 func dumpCommand(at *cursor, server uint32) ([]byte, error) {
 	b := []byte{0, 0, 0, 0}
 	if at.mode == byGTID {
-		set, err := gomysql.ParseMysqlGTIDSet(string(at.gtids.append(nil)))
+		without := at.gtids
+		if at.last.number > 0 { // is wanted once more, as a proof
+			without = without.without(at.last.uuid[:], at.last.number)
+		}
+		set, err := gomysql.ParseMysqlGTIDSet(string(without.append(nil)))
 		if err != nil {
 			return nil, fmt.Errorf("GTID set: %w", err)
 		}

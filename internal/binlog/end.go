@@ -21,6 +21,10 @@ var errNoLog = errors.New("no binary log is written (log_bin is off, or the Binl
 // log, so a SELECT right after End may still miss transactions before it. They
 // become visible in log order: once a transaction that began after End has
 // committed, a heartbeat for one, all of them are.
+//
+// On OceanBase it may lie before what has been committed: the Binlog Service
+// tells how far it has written its own log, some time after the tenant. So it is
+// a place to begin at, and never one to wait for.
 func End(ctx context.Context, t *tenant.Tenant) (change.Position, error) {
 	p := position{}
 	var err error

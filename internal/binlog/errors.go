@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	sqldriver "github.com/go-sql-driver/mysql"
 )
@@ -40,6 +42,24 @@ func serverError(code uint16, state, message string) error {
 		return fmt.Errorf("%w: %w", ErrPositionLost, e)
 	}
 	return e
+}
+
+// goneTexts are in the Binlog Service's words for a position that it does not
+// have. It uses one number for all that can go wrong with a dump, a lack of
+// connections for one, so that the number says nothing.
+var goneTexts = []string{"no longer exists", "first log file name", "position > file size", "position < 4", "from starting position"}
+
+// serviceError is serverError for the Binlog Service. What it refuses for a
+// reason of its own may pass.
+func serviceError(code uint16, state, message string) error {
+	err := serverError(code, state, message)
+	if !errors.Is(err, ErrPositionLost) {
+		return err
+	}
+	if slices.ContainsFunc(goneTexts, func(text string) bool { return strings.Contains(message, text) }) {
+		return fmt.Errorf("%w (binlog_expire_logs_seconds and binlog_expire_logs_size of the binlog instance say how long logs are kept)", err)
+	}
+	return broken("the Binlog Service", errors.New(message))
 }
 
 // broken marks err as the end of a connection: tenant.Reconnect.

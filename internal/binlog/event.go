@@ -29,6 +29,7 @@ type event struct {
 
 var (
 	errShortEvent = errors.New("event is shorter than its header says")
+	errNoBegin    = errors.New("the log goes on inside a transaction whose begin it has not sent")
 	errChecksum   = errors.New("checksum of an event is wrong: the log, or its way here, is damaged")
 )
 
@@ -50,13 +51,19 @@ func parseEvent(raw []byte, checksum bool) (*event, error) {
 		return nil, fmt.Errorf("%w: %d bytes, want %d", errShortEvent, len(raw), e.size)
 	}
 	if checksum {
-		n := len(raw) - checksumSize
-		if n < headerSize || crc32.ChecksumIEEE(raw[:n]) != binary.LittleEndian.Uint32(raw[n:]) {
+		if !hasChecksum(raw) {
 			return nil, fmt.Errorf("%w: %s at %d", errChecksum, e.kind, e.end)
 		}
-		e.body = raw[headerSize:n]
+		e.body = raw[headerSize : len(raw)-checksumSize]
 	}
 	return e, nil
+}
+
+// hasChecksum reports whether the checksum of what is before them is in the last
+// bytes of an event.
+func hasChecksum(raw []byte) bool {
+	n := len(raw) - checksumSize
+	return n >= headerSize && crc32.ChecksumIEEE(raw[:n]) == binary.LittleEndian.Uint32(raw[n:])
 }
 
 // ignorable reports whether the server says that who does not know the event

@@ -75,7 +75,7 @@ func (r *Reader) gtid(e *event) error {
 		return fmt.Errorf("GTID event is a %T", parsed)
 	}
 	r.open(e)
-	r.group.commit = r.commitTime(g)
+	r.group.commit = r.committed(e, g)
 	if e.kind == replication.ANONYMOUS_GTID_EVENT {
 		if r.at.mode == byGTID {
 			return fmt.Errorf("a transaction without GTID, while positions are GTID sets: gtid_mode was changed")
@@ -85,7 +85,7 @@ func (r *Reader) gtid(e *event) error {
 	copy(r.group.uuid[:], g.SID)
 	r.group.tag, r.group.number = g.Tag.String(), uint64(g.GNO)
 	r.group.resent = r.at.mode == byGTID && r.at.gtids.has(g.SID, r.group.tag, r.group.number)
-	return nil
+	return r.look()
 }
 
 // mariaGTID takes in MariaDB's name of the group that follows. The event
@@ -116,6 +116,15 @@ func (r *Reader) between(e *event) error {
 		return fmt.Errorf("%s inside transaction %s, which has no end", e.kind, r.id(&r.group))
 	}
 	return nil
+}
+
+// committed is when the group of g, in event e, was committed, as finely as the
+// log has it, in microseconds.
+func (r *Reader) committed(e *event, g *replication.GTIDEvent) int64 {
+	if t := r.commitTime(g); t != 0 || !r.oceanbase {
+		return t
+	}
+	return int64(e.timestamp) * 1_000_000
 }
 
 // commitTime is in microseconds, 0 where the log does not have it so finely.
@@ -149,6 +158,11 @@ func (r *Reader) finish(e *event) error {
 		g.commit = int64(e.timestamp) * 1_000_000
 	}
 	if g.resent {
+		if r.looking != nil { // it has another number than when it was read
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.at.gtids.add(g.uuid[:], g.tag, g.number)
+		}
 		return nil
 	}
 	r.mu.Lock()
@@ -166,6 +180,7 @@ func (r *Reader) finish(e *event) error {
 	switch {
 	case g.applied != nil:
 		r.counts.Applied++
+		r.checkSigned(&g)
 		if err := r.observer.Applied(g.applied.whole()); err != nil {
 			return fmt.Errorf("applied transaction %s: %w", r.id(&g), err)
 		}
@@ -225,6 +240,9 @@ func (r *Reader) advance(g *group, e *event) error {
 			return fmt.Errorf("transaction at %s:%d has no GTID", r.file, g.start)
 		}
 		r.at.gtids.add(g.uuid[:], g.tag, g.number)
+		if r.oceanbase {
+			r.at.last = r.at.last.next(g)
+		}
 	case byMaria:
 		if !g.named {
 			return fmt.Errorf("transaction at %s:%d has no GTID", r.file, g.start)

@@ -41,6 +41,30 @@ func (g *gtidSet) add(uuid []byte, tag string, n uint64) {
 	s.seen, s.text = s.seen.With(n), ""
 }
 
+// without is g with one transaction less. It shares with g what is not changed.
+func (g *gtidSet) without(uuid []byte, n uint64) gtidSet {
+	i, ok := g.find(uuid, "")
+	if !ok || !g.sources[i].seen.Has(n) {
+		return *g
+	}
+	out := gtidSet{sources: slices.Clone(g.sources)}
+	s := &out.sources[i]
+	all := append([]change.Range{{From: 1, To: s.seen.Low}}, s.seen.Above...)
+	s.seen, s.text = change.Seqs{Low: 1}, ""
+	for _, r := range all {
+		below, above := change.Range{From: r.From, To: min(r.To, n)}, change.Range{From: max(r.From, n+1), To: r.To}
+		for _, part := range []change.Range{below, above} {
+			if part.From < part.To {
+				s.seen = s.seen.Union(change.Seqs{Low: 1, Above: []change.Range{part}})
+			}
+		}
+	}
+	if s.seen.Low == 1 && len(s.seen.Above) == 0 {
+		out.sources = slices.Delete(out.sources, i, i+1)
+	}
+	return out
+}
+
 // source finds or makes one.
 func (g *gtidSet) source(uuid []byte, tag string) *source {
 	i, ok := g.find(uuid, tag)

@@ -31,6 +31,7 @@ type layout struct {
 	keys   []keyColumn // in the order of the identity
 	raw    [][]byte    // of each in the present image; nil is NULL
 	head   []byte      // what is hashed before the identity
+	any    bool        // what is looked for may be absent
 }
 
 // layoutOf describes the rows of t, of which the table map and the definition
@@ -175,7 +176,7 @@ func (l *layout) find(b, present []byte) (size int, ok bool) {
 	for i := range l.fields {
 		f := &l.fields[i]
 		if present != nil && present[i/8]>>(i%8)&1 == 0 {
-			if f.key > 0 {
+			if f.key > 0 && !l.any {
 				return 0, false
 			}
 			continue

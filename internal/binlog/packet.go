@@ -10,17 +10,22 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
 )
 
 // A dump is the connection on which a server sends its log. It is read by one
 // goroutine; interrupt and close may be called from any. A read that was
 // interrupted goes on where it stood.
 type dump struct {
-	raw      net.Conn // under TLS
-	conn     net.Conn
-	thread   uint32 // the server's number of the connection
-	checksum bool   // the server appends CRC32 to events until a format description says otherwise
-	silence  time.Duration
+	raw     net.Conn // under TLS
+	conn    net.Conn
+	thread  uint32 // the server's number of the connection
+	silence time.Duration
+
+	oceanbase bool // the Binlog Service sends it
+	checksum  bool // of the last format description: events have one
+	described bool // there was one
 
 	in    *bufio.Reader
 	head  [4]byte
@@ -33,6 +38,10 @@ type dump struct {
 
 // readBuffer is what one read of the socket may bring.
 const readBuffer = 256 << 10
+
+// largestEvent is what an event may have: the most that a server sends in one,
+// and what it adds to it.
+const largestEvent = 1<<30 + 1<<20
 
 // largest is the length of a packet that is continued.
 const largest = 1<<24 - 1
@@ -60,12 +69,28 @@ func (d *dump) event(ctx context.Context) ([]byte, error) {
 		if len(text) >= 6 && text[0] == '#' {
 			state, text = string(text[1:6]), text[6:]
 		}
+		if d.oceanbase {
+			return nil, fmt.Errorf("change stream: %w", serviceError(code, state, string(text)))
+		}
 		return nil, fmt.Errorf("change stream: %w", serverError(code, state, string(text)))
 	case p[0] == 0xfe && len(p) < 9: // a server that ends a dump, on KILL or shutdown, sends EOF
 		return nil, broken("change stream", io.EOF)
 	default:
 		return nil, broken("change stream", fmt.Errorf("packet begins with %#x", p[0]))
 	}
+}
+
+// checked reports whether an event has a checksum. Format descriptions tell of
+// those that follow. Before the first there is only the artificial rotation,
+// which the Binlog Service sends as its session was told, or as it was set up.
+func (d *dump) checked(raw []byte) bool {
+	switch {
+	case replication.EventType(raw[4]) == replication.FORMAT_DESCRIPTION_EVENT:
+		return false
+	case !d.described:
+		return hasChecksum(raw)
+	}
+	return d.checksum
 }
 
 // packet reads a whole packet, its continuations included.
@@ -115,11 +140,10 @@ func (d *dump) fill() error {
 			if d.have == len(d.head) {
 				size := int(d.head[0]) | int(d.head[1])<<8 | int(d.head[2])<<16
 				d.more = size == largest
-				if d.got == 0 {
-					d.body = make([]byte, size)
-				} else {
-					d.body = append(d.body, make([]byte, size)...)
+				if len(d.body)+size > largestEvent {
+					return fmt.Errorf("an event of more than %d bytes", largestEvent)
 				}
+				d.body = append(d.body, make([]byte, size)...)
 			}
 		}
 		for d.got < len(d.body) {

@@ -25,6 +25,7 @@ type cursor struct {
 	maria  mariaPos
 	file   string
 	offset uint64
+	last   anchor // the transaction before, on OceanBase
 	parts  uint64 // of the transaction that follows, so many are behind already: a CREATE TABLE … SELECT comes out as two
 }
 
@@ -46,7 +47,8 @@ type position struct {
 
 const positionFormat = "1"
 
-// text is format|mode|place|parts|seq|version|low|ranges.
+// text is format|mode|place|parts|seq|version|low|ranges, and |anchor where
+// there is one.
 func (p *position) text() change.Position {
 	b := make([]byte, 0, 160)
 	b = append(append(append(b, positionFormat+"|"...), p.mode...), '|')
@@ -65,6 +67,9 @@ func (p *position) text() change.Position {
 	b = append(b, '|')
 	if len(p.seen.Above) > 0 {
 		b = append(b, change.FormatRanges(p.seen.Above)...)
+	}
+	if p.last.number > 0 {
+		b = p.last.append(append(b, '|'))
 	}
 	return change.Position(b)
 }
@@ -102,8 +107,8 @@ func parseFields(f []string) (p position, err error) {
 	if f[0] != positionFormat {
 		return p, fmt.Errorf("format %q, want %q", f[0], positionFormat)
 	}
-	if len(f) != 8 {
-		return p, fmt.Errorf("%d fields, want 8", len(f))
+	if len(f) != 8 && len(f) != 9 {
+		return p, fmt.Errorf("%d fields, want 8 or 9", len(f))
 	}
 	if p.cursor, err = parseCursor(mode(f[1]), f[2]); err != nil {
 		return p, err
@@ -125,6 +130,11 @@ func parseFields(f []string) (p position, err error) {
 		return p, fmt.Errorf("seen above: %w", err)
 	}
 	p.seen = p.seen.Union(change.Seqs{Above: above})
+	if len(f) == 9 {
+		if p.last, err = parseAnchor(f[8]); err != nil {
+			return p, fmt.Errorf("last transaction: %w", err)
+		}
+	}
 	return p, nil
 }
 

@@ -34,7 +34,7 @@ func TestPositionMalformed(t *testing.T) {
 	for text, want := range map[change.Position]string{
 		"":                                  `format ""`,
 		"2|gtid||0|0|0|0|":                  `format "2", want "1"`,
-		"1|gtid||0|0|0":                     "6 fields, want 8",
+		"1|gtid||0|0|0":                     "6 fields, want 8 or 9",
 		"1|xid||0|0|0|0|":                   `mode "xid" is unknown`,
 		"1|gtid|x:1|0|0|0|0|":               `"x" is no UUID`,
 		"1|gtid|" + uuidA + "|0|0|0|0|":     "no interval in",

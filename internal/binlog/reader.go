@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -69,6 +70,7 @@ type Reader struct {
 
 	// Of the goroutine that calls Next.
 	pending  *event                     // was read, but not taken in: ctx ended
+	looking  *search                    // for the place to begin at; nil: it is found
 	unpacked []*replication.BinlogEvent // what remains of a compressed transaction
 	group    group
 	ready    []*change.Txn
@@ -77,8 +79,11 @@ type Reader struct {
 	history  *History
 	names    map[*change.Table]string // as keys have them
 	prepared map[string]bool          // XA transactions without rows of ours, in their first phase
-	warned   bool                     // of unmarked transactions
+	warned   [2]bool                  // of unmarked and of unsigned transactions
 	keys     keyScan
+	// ask reads columns of a row whose images do not have them; nil: there is no such row.
+	ask   func(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error)
+	proof time.Duration // anchorLimit
 
 	// Written by the goroutine that calls Next, under mu.
 	mu       sync.Mutex
@@ -86,6 +91,7 @@ type Reader struct {
 	observer *conflict.Observer
 	counts   State // what state does not compute
 	lastBeat State
+	session  *tenant.Session // for ask; nil: not needed yet
 	waiters  map[*waiter]bool
 	err      error         // which ended the reader
 	done     chan struct{} // closed with err
@@ -103,23 +109,41 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{
-		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
-		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, names: map[*change.Table]string{},
-		prepared: map[string]bool{}, at: p.cursor,
-		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
-		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),
-	}
-	if err = checkReach(ctx, cfg.Tenant, &r.at); err == nil {
-		r.dump, err = openDump(ctx, &r.cfg, &r.at)
-	}
-	if err != nil {
+	r := newReader(cfg, p, from)
+	if err := r.connect(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return nil, fmt.Errorf("site %s: open the change log: %w", cfg.Site, err)
 	}
 	return r, nil
+}
+
+func newReader(cfg Config, p position, from change.Position) *Reader {
+	r := &Reader{
+		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
+		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, names: map[*change.Table]string{},
+		prepared: map[string]bool{}, at: p.cursor, proof: anchorLimit,
+		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
+		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),
+	}
+	r.ask = r.askTenant
+	return r
+}
+
+// connect asks for the log from the reader's position on.
+func (r *Reader) connect(ctx context.Context) error {
+	err := checkReach(ctx, r.cfg.Tenant, &r.at)
+	if err != nil {
+		return err
+	}
+	if r.dump, err = openDump(ctx, &r.cfg, &r.at); err != nil {
+		return err
+	}
+	if err := r.prove(ctx); err != nil {
+		return errors.Join(err, ignoreClosed(r.dump.close()))
+	}
+	return nil
 }
 
 func newParser() *replication.BinlogParser {
@@ -131,16 +155,20 @@ func newParser() *replication.BinlogParser {
 	return p
 }
 
-// Close ends the connection. A Next that waits returns ErrClosed.
+// Close ends the connections. A Next that waits returns ErrClosed.
 func (r *Reader) Close() error {
 	err := r.fail(ErrClosed)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.observer.Index().Close()
-	if !errors.Is(err, ErrClosed) {
-		return nil // it failed, and the connection was closed then
+	var ended error
+	if r.session != nil {
+		ended, r.session = r.session.Close(), nil
 	}
-	return ignoreClosed(r.dump.close())
+	if !errors.Is(err, ErrClosed) {
+		return ended // it failed, and the connection was closed then
+	}
+	return errors.Join(ended, ignoreClosed(r.dump.close()))
 }
 
 // Next gives the next local transaction, and waits until there is one. The
@@ -174,15 +202,8 @@ func (r *Reader) Next(ctx context.Context) (*change.Txn, error) {
 // step reads one event and takes it in.
 func (r *Reader) step(ctx context.Context) error {
 	if r.pending == nil {
-		raw, err := r.dump.event(ctx)
-		if err != nil {
-			return err
-		}
-		if len(raw) < headerSize {
-			return errShortEvent
-		}
-		described := replication.EventType(raw[4]) == replication.FORMAT_DESCRIPTION_EVENT
-		if r.pending, err = parseEvent(raw, r.dump.checksum && !described); err != nil {
+		var err error
+		if r.pending, err = r.event(ctx); err != nil {
 			return err
 		}
 	}
@@ -193,8 +214,26 @@ func (r *Reader) step(ctx context.Context) error {
 	return nil
 }
 
+// event reads one event.
+func (r *Reader) event(ctx context.Context) (*event, error) {
+	raw, err := r.dump.event(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) < headerSize {
+		return nil, errShortEvent
+	}
+	return parseEvent(raw, r.dump.checked(raw))
+}
+
+// firstMariaDB is where MariaDB's own types of events begin.
+const firstMariaDB = replication.MARIADB_ANNOTATE_ROWS_EVENT
+
 // take handles one event. It may be repeated after an error of ctx.
 func (r *Reader) take(ctx context.Context, e *event) error {
+	if r.oceanbase && (e.kind >= firstMariaDB || e.kind == replication.TRANSACTION_PAYLOAD_EVENT) {
+		return fmt.Errorf("event of type %d (%s), which the Binlog Service does not send", byte(e.kind), e.kind)
+	}
 	switch e.kind {
 	case replication.FORMAT_DESCRIPTION_EVENT:
 		return r.describe(e)
@@ -216,6 +255,9 @@ func (r *Reader) take(ctx context.Context, e *event) error {
 	case replication.DELETE_ROWS_EVENTv1, replication.DELETE_ROWS_EVENTv2, replication.MARIADB_DELETE_ROWS_COMPRESSED_EVENT_V1:
 		return r.rows(ctx, e, change.Delete)
 	case replication.XID_EVENT:
+		if !r.group.open {
+			return errNoBegin
+		}
 		return r.finish(e)
 	case replication.XA_PREPARE_LOG_EVENT:
 		return r.xaPrepare(e)
@@ -255,6 +297,10 @@ func takeOther(e *event) error {
 // describe takes in a format description: which events follow, and whether they
 // have checksums. The parser gets all events without.
 func (r *Reader) describe(e *event) error {
+	if at := algorithmAt(e.body); at == len(e.body)-1 { // the Binlog Service without checksums leaves out that of this event as well
+		raw := append(bytes.Clone(e.raw), make([]byte, checksumSize)...)
+		e = &event{kind: e.kind, raw: raw, body: raw[headerSize:]}
+	}
 	parsed, err := r.parse(e)
 	if err != nil {
 		return err
@@ -263,9 +309,21 @@ func (r *Reader) describe(e *event) error {
 	if !ok {
 		return fmt.Errorf("format description is a %T", parsed)
 	}
-	r.dump.checksum = f.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32
+	r.dump.checksum, r.dump.described = f.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32, true
 	f.ChecksumAlgorithm = replication.BINLOG_CHECKSUM_ALG_OFF // f is what the parser goes by
 	return nil
+}
+
+// algorithmAt is where a format description names its checksums: behind a
+// byte for each type of event, of which the one of its own type says how many
+// there are. https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Format__description__event.html
+func algorithmAt(body []byte) int {
+	const lengths = 2 + 50 + 4 + 1
+	const own = lengths + int(replication.FORMAT_DESCRIPTION_EVENT) - 1
+	if len(body) <= own {
+		return -1
+	}
+	return int(body[own])
 }
 
 // rotate follows the server to another file; an artificial one begins the

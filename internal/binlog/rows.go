@@ -88,6 +88,8 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 	g := &r.group
 	t := r.tables[id]
 	switch {
+	case !g.open:
+		return errNoBegin
 	case g.resent || t == nil && id == noTable:
 		return nil
 	case t == nil:
@@ -106,6 +108,9 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 	if err != nil {
 		return err
 	}
+	if err := t.checkDocuments(e, op, &im); err != nil {
+		return err
+	}
 	again := t.use == project && g.applied != nil
 	if again {
 		r.echo()
@@ -120,12 +125,12 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 	case t.use != project:
 		return r.own(t, op, rows)
 	case again:
-		return r.keepRows(t, op, rows)
+		return r.keepRows(ctx, t, op, rows)
 	}
 	if g.rows == nil {
 		g.rows = change.NewRows(r.cfg.Budget, r.cfg.SpoolDir)
 	}
-	return rowsOf(t, op, rows, g.rows.Append)
+	return r.rowsOf(ctx, t, op, rows, g.rows.Append)
 }
 
 // echo counts an event with rows of an applied transaction.
@@ -177,6 +182,9 @@ func (r *Reader) markRow(row []any) error {
 	if !ok {
 		return fmt.Errorf("version is a %T", row[checkpointVersion])
 	}
+	if r.oceanbase && (row[checkpointCarried] == nil || row[checkpointNotes] == nil) { // they are NOT NULL
+		return errors.New("the log leaves out what the mark says")
+	}
 	if g.applied == nil {
 		g.applied = &applied{}
 	}
@@ -210,14 +218,34 @@ func (r *Reader) beatRow(row []any) error {
 	return nil
 }
 
+// The mark decides what a group is. The origin id is a second sign: where the
+// two disagree, something between the servers and us is not as it should be.
+
+// ours reports whether the log names an origin id of ours.
+func (g *group) ours() bool { return g.origin >= firstOrigin && g.origin <= lastOrigin }
+
+// checkSigned counts applied groups without an origin id; mu is held. Servers
+// other than OceanBase do not let everybody set one.
+func (r *Reader) checkSigned(g *group) {
+	if !r.oceanbase || g.ours() {
+		return
+	}
+	r.counts.Unsigned++
+	if !r.warned[1] {
+		r.warned[1] = true
+		r.cfg.Log.Warn("an applied transaction has no origin id of ours in the log; no more of these are logged",
+			"site", r.cfg.Site, "transaction", r.id(g), "origin", g.origin)
+	}
+}
+
 // checkOrigin counts local groups of sessions that only we have; mu is held.
 func (r *Reader) checkOrigin(g *group, id string) {
-	if g.origin < firstOrigin || g.origin > lastOrigin || g.foreign {
+	if !g.ours() || g.foreign {
 		return
 	}
 	r.counts.Unmarked++
-	if !r.warned {
-		r.warned = true
+	if !r.warned[0] {
+		r.warned[0] = true
 		r.cfg.Log.Warn("a transaction with an origin id of ours has no checkpoint row and goes out as local; no more of these are logged",
 			"site", r.cfg.Site, "transaction", id, "origin", g.origin)
 	}

@@ -16,7 +16,7 @@ type State struct {
 	Seen      change.Seqs // the peer's seqs whose marks were read
 	Position  change.Position
 	Committed time.Time // of the last transaction read; zero before the first
-	Idle      time.Time // when the server last said that it has nothing more to send; zero: not yet
+	Idle      time.Time // when the server last sent a heartbeat: it has nothing more, or, of the Binlog Service, is alive; zero: not yet
 	Beat      uint64    // the last count of this site's own heartbeat, 0 before the first
 
 	// What is remembered for the conflicts with what the peer writes here.
@@ -29,7 +29,9 @@ type State struct {
 	Applied  uint64 // written by our own inbound link
 	Skipped  uint64 // of no concern to the project
 	Unmarked uint64 // local, though written by a session with an origin id of ours
+	Unsigned uint64 // applied, though the log has no origin id of ours with them; on OceanBase only
 	Echo     uint64 // events with rows of applied transactions, which were kept from going back
+	Asked    uint64 // not of transactions: row images whose missing values the tenant was asked for
 }
 
 // A waiter waits for a heartbeat.

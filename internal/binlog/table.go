@@ -36,6 +36,10 @@ type logTable struct {
 	names          []string                   // of the columns, where the server logs them (binlog_row_metadata=FULL)
 	body           []byte                     // of the event, to know it again
 	logged         *replication.TableMapEvent // what the parser has to know; of unwanted tables nil
+	beside         []int                      // columns of which the images may lack the value, once
+	looked         bool                       // for them
+	json           *layout                    // of the row images, to find JSON columns; nil and plain: there are none
+	plain          bool
 
 	*definition             // nil until a row needs it
 	layout      *layout     // of the row images, where
