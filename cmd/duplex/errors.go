@@ -83,6 +83,7 @@ func hints() []struct {
 		{checkpoint.ErrFenced, "leave it to the newer run, or stop that one and start again"},
 		{binlog.ErrPositionLost, "`duplex clean FILE`, empty the target's tables and run again: it copies anew"},
 		{apply.ErrMismatch, "see `duplex verify FILE`; make the row equal on both sides, then run again"},
+		{apply.ErrTooLarge, "raise max_allowed_packet at that site (SET GLOBAL), then run again"},
 		{apply.ErrStatement, "carry the statement over by hand on the other side"},
 		{apply.ErrTable, "see `duplex check FILE` for what differs"},
 		{pair.ErrSchema, "make the target's table like the source's, or drop it there, then run again"},

@@ -145,6 +145,9 @@ func (w *watch) lines(p project.Progress) []string {
 		if w.project.TwoWay() {
 			lines = append(lines, "    "+judged(&l))
 		}
+		if l.Apply.Pause > 0 {
+			lines = append(lines, "    "+slowed(&l))
+		}
 	}
 	if p.Verify != nil && p.Report == nil {
 		lines = append(lines, "  verify  "+verifying(*p.Verify))
@@ -168,6 +171,9 @@ func (w *watch) line(p project.Progress) string {
 		if l.Apply.Conflicts > 0 || l.Reader.IndexKeys > 0 || l.Queue.Spooled > 0 {
 			parts = append(parts, judged(&l))
 		}
+		if l.Apply.Pause > 0 {
+			parts = append(parts, slowed(&l))
+		}
 	}
 	if p.Verify != nil && p.Report == nil {
 		parts = append(parts, "verify "+verifying(*p.Verify))
@@ -187,6 +193,11 @@ func judged(l *pair.LinkStatus) string {
 		text += fmt.Sprintf("   %s waiting on disk", size(l.Queue.Spooled))
 	}
 	return text
+}
+
+// slowed says why a link holds itself back.
+func slowed(l *pair.LinkStatus) string {
+	return fmt.Sprintf("slowed by %s: memory of %s is %.0f %% towards its limit", brief(l.Apply.Pause), l.Link.To, 100*l.Apply.Memory)
 }
 
 // A rate is how fast a counter grows, over the last two seconds.

@@ -56,6 +56,7 @@ type Applier struct {
 	store  *checkpoint.Store
 	state  checkpoint.State
 	window *window
+	brake  brake
 	count  counters
 
 	site      Site // nil: nobody else writes the target
@@ -103,6 +104,7 @@ func (a *Applier) WaitLow(ctx context.Context, seq uint64) error {
 func (a *Applier) Run(ctx context.Context, src Source) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.fetch(ctx, src) })
+	g.Go(func() error { return a.lookAtMemory(ctx) })
 	for no := range a.cfg.Lanes {
 		g.Go(func() error {
 			l := newLane(a, no)

@@ -19,6 +19,10 @@ var ErrStatement = errors.New("statement is not carried")
 // ErrTable says that a table of the source has no fitting table in the target.
 var ErrTable = errors.New("table does not fit")
 
+// ErrTooLarge says that a row does not fit into the largest packet that the
+// target takes.
+var ErrTooLarge = errors.New("row does not fit")
+
 // A Mismatch is the row that stopped a link.
 type Mismatch struct {
 	Table    *change.Table // the target's

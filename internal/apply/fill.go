@@ -51,8 +51,10 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 	}
 	s := t.newScript(ctx)
 	t.mark(s, true)
+	n := &net{plan: p, last: change.Insert, txn: "of the copy"} // the row, for errors
 	for _, image := range rows {
-		s.insert(p, image, nil)
+		n.after = image
+		s.insert(p, image, n)
 	}
 	if t.site != nil && len(rows) > 0 {
 		if err := t.undisturbed(s, p, c); err != nil {

@@ -102,6 +102,9 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 	pause := firstPause
 	l.clash = false
 	for attempt := 0; ; attempt++ {
+		if err := l.brake.wait(ctx); err != nil {
+			return err
+		}
 		err := l.attempt(ctx, group, l.site == nil && attempt >= carefulAt)
 		if err == nil {
 			l.account(group)
@@ -125,6 +128,9 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if !again {
 			return err
 		}
+		if class == tenant.Busy {
+			l.brake.refused()
+		}
 		l.clash = l.clash || (class == tenant.Duplicate || class == tenant.Reference) && l.site != nil
 		if class == tenant.Schema {
 			l.forgetPlans()
@@ -139,12 +145,7 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 // gives how long the wait before the next time is.
 func (l *lane) again(ctx context.Context, pause time.Duration) (next time.Duration, err error) {
 	l.count.retries.Add(1)
-	select {
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
-	case <-time.After(pause):
-		return min(2*pause, lastPause), nil
-	}
+	return min(2*pause, lastPause), sleep(ctx, pause)
 }
 
 // rollBack ends the transaction, and takes back what was said of it before its

@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"slices"
 
 	"duplex/internal/change"
@@ -39,6 +41,9 @@ func (s *script) statement(of *net, text string) {
 		return
 	}
 	s.end()
+	if len(s.text)+len(text) > s.packet() {
+		s.flush(of, len(text))
+	}
 	if len(s.text) > 0 {
 		s.text = append(s.text, "; "...)
 	}
@@ -48,19 +53,70 @@ func (s *script) statement(of *net, text string) {
 
 // join adds one row to a statement of the form head row, row, … end.
 func (s *script) join(of *net, head, end string, row func(dst []byte) []byte) {
-	if s.open != head || s.close != end || len(s.text)-s.since > statementBytes {
+	at := len(s.text)
+	if s.open != head || s.close != end || at-s.since > statementBytes {
 		s.end()
-		if len(s.text) > 0 {
-			s.text = append(s.text, "; "...)
-		}
-		s.since = len(s.text)
-		s.text = append(s.text, head...)
-		s.open, s.close = head, end
+		at = len(s.text)
+		s.begin(head, end)
 	} else {
 		s.text = append(s.text, ',')
 	}
+	from := len(s.text)
 	s.text = row(s.text)
+	if len(s.text)+len(end) > s.packet() {
+		s.alone(of, at, from)
+	}
 	s.step(of)
+}
+
+// begin opens a statement that rows join.
+func (s *script) begin(head, end string) {
+	if len(s.text) > 0 {
+		s.text = append(s.text, "; "...)
+	}
+	s.since = len(s.text)
+	s.text = append(s.text, head...)
+	s.open, s.close = head, end
+}
+
+// alone sends what stood before at, and begins anew with the row from from on,
+// which did not fit any more.
+func (s *script) alone(of *net, at, from int) {
+	row := bytes.Clone(s.text[from:])
+	head, end := s.open, s.close
+	if s.text = s.text[:at]; s.since >= at {
+		s.open = "" // its statement is not begun
+	}
+	s.flush(of, len(head)+len(row)+len(end))
+	s.begin(head, end)
+	s.text = append(s.text, row...)
+}
+
+// packetRoom is what a packet holds beside the statements.
+const packetRoom = 1 << 10
+
+// packet is how long a script may get: the server takes no longer packet.
+func (s *script) packet() int { return int(s.cfg.Target.Packet) - packetRoom }
+
+// flush makes room for a statement of n bytes.
+func (s *script) flush(of *net, n int) {
+	switch {
+	case s.err != nil:
+		s.text = s.text[:0]
+	case n > s.packet():
+		s.err = s.tooLarge(of, n)
+	default:
+		s.err = s.send()
+	}
+}
+
+// tooLarge names the row that no packet can carry.
+func (s *script) tooLarge(of *net, n int) error {
+	what := "a row of Duplex's own tables"
+	if of != nil {
+		what = fmt.Sprintf("%s %s of transaction %s", of.plan.target, of.plan.formatKey(of.image()), of.txn)
+	}
+	return fmt.Errorf("%w: %s takes %d bytes as SQL, max_allowed_packet of site %s is %d", ErrTooLarge, what, n, s.cfg.Target.Site, s.cfg.Target.Packet)
 }
 
 // step sends what has grown too long, or, when rows go one by one, each row.

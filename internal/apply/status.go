@@ -59,7 +59,9 @@ type Status struct {
 	Drifts       uint64
 	Ambiguous    uint64 // decided by versions that are nearer than the clocks
 	Parks        uint64
-	Waits        uint64 // times that a row's lock was held for the target's reader
+	Pause        time.Duration // by which each lane holds itself back, for want of the target's memory
+	Memory       float64       // share of what the target has between freeze trigger and limit that is taken; 0 where it cannot be seen
+	Waits        uint64        // times that a row's lock was held for the target's reader
 }
 
 // decided counts what has come into the conflict log.
@@ -85,6 +87,7 @@ func (a *Applier) Status() Status {
 		Passed: a.count.passed.Load(), Retries: a.count.retries.Load(), Groups: a.count.groups.Load(),
 	}
 	s.Conflicts, s.Drifts, s.Ambiguous = a.count.conflicts.Load(), a.count.drifts.Load(), a.count.ambiguous.Load()
+	s.Pause, s.Memory = a.brake.state()
 	s.Parks, s.Waits = a.count.parks.Load(), a.count.waits.Load()
 	a.window.mu.Lock()
 	s.Low, s.Position, s.Held = a.window.low, a.window.position, a.window.bytes

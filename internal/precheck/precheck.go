@@ -102,6 +102,7 @@ func settingChecks() []Check {
 		{Name: "time-zone", Title: "do both sides have the same time zone", pair: timeZone},
 		{Name: "sql-mode", Title: "do both sides have the same sql_mode", pair: sqlMode},
 		{Name: "packet", Title: "are packets large enough", each: packet, pair: samePacket},
+		{Name: "memory", Title: "can the server's memory for writes be watched", each: memory},
 		{Name: "connections", Title: "are enough connections free", each: connections},
 		{Name: "xa", Title: "are distributed transactions in use", each: xa},
 		{Name: "clock", Title: "do both clocks show the same time", pair: clock},

@@ -165,6 +165,28 @@ func samePacket(_ context.Context, r *run) error {
 	return nil
 }
 
+// memory says whether a link can hold itself back before an OceanBase tenant has
+// to. Without that it still does when the tenant refuses writes.
+func memory(ctx context.Context, r *run, s *site) error {
+	if !s.target || s.tenant.Kind != tenant.OceanBase {
+		return nil
+	}
+	m, ok, err := s.tenant.Memstore(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		r.warn(s, "", "GRANT SELECT ON oceanbase.GV$OB_MEMSTORE TO our user",
+			"the memory for writes cannot be seen: a link slows down only when the tenant refuses its writes")
+	case m.Used >= m.Limit/2:
+		r.warn(s, "", "give the tenant more memory, or wait until it has written out what it holds",
+			"the memory for writes is %d %% full: a link will be slow", 100*m.Used/max(1, m.Limit))
+	default:
+		r.pass(s, "room for writes, and it can be watched")
+	}
+	return nil
+}
+
 // Connections that a run takes beside its workers, and its workers where the
 // project file names no number.
 const (

@@ -44,7 +44,8 @@ var codes = []struct {
 	class tenant.Class
 	what  string
 }{
-	{1213, "40001", tenant.Retry, "deadlock (4101)"},
+	{1213, "40001", tenant.Retry, "deadlock"},
+	{1213, "HY000", tenant.Retry, "deadlock (4101)"},
 	{1205, "HY000", tenant.Retry, "lock wait (6003), NOWAIT and WAIT n (6006)"},
 	{6005, "HY000", tenant.Retry, "row lock conflict"},
 	{6001, "25000", tenant.Retry, "transaction set changed"},

@@ -1,12 +1,14 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -49,13 +51,13 @@ type setting struct {
 // oceanBaseSettings bound what a session of ours may take, in microseconds. The
 // server counts a large statement and a large transaction in hours; what holds
 // locks and hears nothing from us any more, in minutes.
-func oceanBaseSettings() []setting {
-	micros := func(n int64) string { return strconv.FormatInt(n, 10) }
+func oceanBaseSettings(c *Config) []setting {
+	micros := func(d time.Duration) string { return strconv.FormatInt(d.Microseconds(), 10) }
 	return []setting{
-		{"ob_query_timeout", micros(queryTime.Microseconds()), false},
-		{"ob_trx_timeout", micros(trxTime.Microseconds()), false},
-		{"ob_trx_lock_timeout", micros(lockWait.Microseconds()), false},
-		{"ob_trx_idle_timeout", micros(idleTime.Microseconds()), true},
+		{"ob_query_timeout", micros(cmp.Or(c.QueryTime, queryTime)), false},
+		{"ob_trx_timeout", micros(cmp.Or(c.TrxTime, trxTime)), false},
+		{"ob_trx_lock_timeout", micros(lockWait), false},
+		{"ob_trx_idle_timeout", micros(idleTime), true},
 		{"ob_read_consistency", "'STRONG'", false}, // a follower may not have what was committed
 	}
 }
@@ -72,7 +74,7 @@ func (t *Tenant) detectOceanBase(ctx context.Context, comment string) error {
 		return fmt.Errorf("%w: %s", ErrMode, mode)
 	}
 	o := &OB{Edition: edition(t.Version + " " + comment), variables: map[string]bool{}}
-	all := oceanBaseSettings()
+	all := oceanBaseSettings(&t.Config)
 	names := make([]string, len(all))
 	for n := range all {
 		names[n] = all[n].name
@@ -114,10 +116,10 @@ func (t *Tenant) told(ctx context.Context, query string, args ...any) (value str
 }
 
 // setup gives the SETs of those variables that the tenant has.
-func (o *OB) setup(purpose Purpose) []string {
+func (t *Tenant) setup(purpose Purpose) []string {
 	var out []string
-	for _, v := range oceanBaseSettings() {
-		if o.variables[v.name] && (purpose == Apply || !v.writes) {
+	for _, v := range oceanBaseSettings(&t.Config) {
+		if t.OB.variables[v.name] && (purpose == Apply || !v.writes) {
 			out = append(out, "SET "+v.name+" = "+v.value)
 		}
 	}
@@ -126,10 +128,7 @@ func (o *OB) setup(purpose Purpose) []string {
 
 // via asks for what only the proxy answers itself. To an observer it is no SQL.
 func (t *Tenant) via(ctx context.Context) (Via, error) {
-	rows, err := t.db.QueryContext(ctx, "SHOW PROXYSESSION")
-	if err == nil {
-		err = rows.Close()
-	}
+	_, err := t.db.ExecContext(ctx, "SHOW PROXYSESSION")
 	switch m, ok := errors.AsType[*mysql.MySQLError](err); {
 	case ok && m.Number == 1064:
 		return Observer, nil

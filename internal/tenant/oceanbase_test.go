@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,7 +46,9 @@ func TestServer(t *testing.T) {
 // TestSetup: what a version does not have is not set, and what is for writers is
 // not set for readers.
 func TestSetup(t *testing.T) {
-	o := &OB{variables: map[string]bool{"ob_query_timeout": true, "ob_trx_idle_timeout": true}}
-	require.Equal(t, []string{"SET ob_query_timeout = 3600000000", "SET ob_trx_idle_timeout = 120000000"}, o.setup(Apply))
-	require.Equal(t, []string{"SET ob_query_timeout = 3600000000"}, o.setup(Read))
+	all := Tenant{OB: &OB{variables: map[string]bool{"ob_query_timeout": true, "ob_trx_idle_timeout": true}}}
+	require.Equal(t, []string{"SET ob_query_timeout = 3600000000", "SET ob_trx_idle_timeout = 120000000"}, all.setup(Apply))
+	require.Equal(t, []string{"SET ob_query_timeout = 3600000000"}, all.setup(Read))
+	all.Config.QueryTime = 2 * time.Second
+	require.Equal(t, []string{"SET ob_query_timeout = 2000000"}, all.setup(Read))
 }

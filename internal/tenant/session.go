@@ -131,7 +131,7 @@ func (t *Tenant) settings(purpose Purpose) []string {
 	}
 	switch t.Kind {
 	case OceanBase:
-		set = append(set, t.OB.setup(purpose)...)
+		set = append(set, t.setup(purpose)...)
 	case MySQL, MariaDB:
 		set = append(set, "SET innodb_lock_wait_timeout = "+strconv.Itoa(int(lockWait.Seconds())), "SET net_write_timeout = 600")
 	}

@@ -33,7 +33,10 @@ type Config struct {
 	User     string // as the server takes it: root, root@tenant#cluster
 	Password string
 	TLS      *tls.Config // nil: in the clear
-	Log      *slog.Logger
+	// How long a statement and a transaction of ours may take on OceanBase, which
+	// has limits of its own; 0: an hour, and a day.
+	QueryTime, TrxTime time.Duration
+	Log                *slog.Logger
 }
 
 // ErrMode says that an OceanBase tenant is not in MySQL mode.
