@@ -2,9 +2,7 @@ package kernel_test
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -139,33 +137,6 @@ func testApply(t *testing.T, s *site) {
 	require.ErrorContains(t, err, "Duplicate entry")
 }
 
-// testLocks: a row that a user holds is waited for, and a deadlock with a user
-// is gone through.
-func testLocks(t *testing.T, s *site) {
-	makeStock(t, s)
-	s.exec(t, "INSERT INTO shop.stock VALUES (1, 1, 'a', 0), (2, 2, 'b', 0)")
-	f := startFlow(t, s.tenant, "locks>k", 0)
-
-	user := begin(t, s)
-	user(t, "UPDATE shop.stock SET n = n WHERE id = 1")
-	seq := f.script.add(t, updated(item(1, 1, "a", 0), item(1, 1, "a", 1)))
-	require.Eventually(t, func() bool { return f.Status().Retries > 0 }, 30*time.Second, 50*time.Millisecond, "1205 after the lock's time")
-	user(t, "ROLLBACK")
-	f.wait(t, seq)
-
-	for n := 1; n <= 3; n++ { // the kernel chooses who of the two begins again, if not both can go on
-		user := begin(t, s)
-		user(t, "UPDATE shop.stock SET name = name WHERE id = 2")
-		seq := f.script.add(t, updated(item(1, 1, "a", n), item(1, 1, "a", n+1)), updated(item(2, 2, "b", n-1), item(2, 2, "b", n)))
-		require.Eventually(t, func() bool { return locked(t, s) }, 10*time.Second, 10*time.Millisecond)
-		victim := !user(t, "UPDATE shop.stock SET name = name WHERE id = 1")
-		user(t, map[bool]string{true: "ROLLBACK", false: "COMMIT"}[victim])
-		f.wait(t, seq)
-	}
-	require.ErrorIs(t, f.end(), context.Canceled)
-	require.Equal(t, []string{"1|1|a|4", "2|2|b|3"}, s.rows(t, allStock))
-}
-
 // begin opens a user's transaction. A statement of it gives false where it was
 // the victim of a deadlock.
 func begin(t *testing.T, s *site) func(t *testing.T, query string) bool {
@@ -182,22 +153,6 @@ func begin(t *testing.T, s *site) func(t *testing.T, query string) bool {
 		require.NoError(t, err, query)
 		return true
 	}
-}
-
-// locked reports whether somebody holds row 1.
-func locked(t *testing.T, s *site) bool {
-	tx, err := s.db.BeginTx(t.Context(), nil)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, ignoreDone(tx.Rollback())) }()
-	var id int
-	return tx.QueryRow("SELECT id FROM shop.stock WHERE id = 1 FOR UPDATE NOWAIT").Scan(&id) != nil
-}
-
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
 }
 
 // testCheckpoint: what is durable is known to the next run, and a run that was

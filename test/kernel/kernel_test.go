@@ -28,7 +28,8 @@ func TestKernel(t *testing.T) {
 	t.Run("mark", func(t *testing.T) { testMark(t, kernel) })
 	t.Run("checkpoint", func(t *testing.T) { testCheckpoint(t, kernel) })
 	t.Run("apply", func(t *testing.T) { testApply(t, kernel) })
-	t.Run("locks", func(t *testing.T) { testLocks(t, kernel) })
+	t.Run("errors", func(t *testing.T) { testErrors(t, kernel) })
+	t.Run("faults", func(t *testing.T) { testFaults(t, kernel) })
 	t.Run("copy", func(t *testing.T) {
 		t.Run("kernel to mariadb", func(t *testing.T) { testCopy(t, kernel, maria) })
 		t.Run("kernel to kernel", func(t *testing.T) { testCopy(t, kernel, kernel) })
