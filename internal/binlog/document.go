@@ -16,8 +16,8 @@ import (
 
 var (
 	errDocument = errors.New("a JSON document of the log is malformed")
-	errPartJSON = errors.New("the log has only a part of a JSON document: a session wrote with binlog_row_value_options=PARTIAL_JSON," +
-		" or a table of OceanBase has log_row_value_options = 'partial_json'")
+	errPartJSON = errors.New("the log has only a part of a JSON document: a session wrote with binlog_row_value_options," +
+		" on OceanBase log_row_value_options, other than empty")
 )
 
 // deepest is how deep a document may be; servers take 100 levels.
