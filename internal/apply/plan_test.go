@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"database/sql/driver"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,4 +93,25 @@ func TestTargetThatDoesNotFit(t *testing.T) {
 	target.Keys = nil
 	_, err = newPlan(target.Change(), target)
 	require.ErrorContains(t, err, "neither a primary key nor a unique key")
+}
+
+// TestUnknownBefore locks a row of which the log does not know the old value: it
+// is no drift, and what was found is what the row was.
+func TestUnknownBefore(t *testing.T) {
+	table := &schema.Table{
+		Database: "d", Name: "docs", Columns: []schema.Column{column("id", change.Int), column("body", change.Text)},
+		Keys: []schema.Key{key(schema.Primary, "PRIMARY", on("id"))},
+	}
+	p := testPlan(t, table)
+	b := newBatch(false)
+	b.add(p, &change.Row{
+		Table: table.Change(), Op: change.Update,
+		Before: []change.Value{change.OfInt(1), {Kind: change.Unknown}}, After: []change.Value{change.OfInt(1), text("new")},
+	}, origin{})
+	require.NoError(t, b.found(p, []driver.Value{int64(1), []byte("old")}))
+	n := b.nets[0]
+	require.True(t, n.locked)
+	require.True(t, p.equal(n.before, n.current), "nothing says that it drifted")
+	require.Equal(t, []change.Value{change.OfInt(1), text("old")}, n.current)
+	require.False(t, p.equal(n.current, n.after), "the write changes it, so that the log will show it")
 }

@@ -142,6 +142,9 @@ func (f *filter) ask(ctx context.Context, images []image) ([]bool, error) {
 	}
 	var text []byte
 	for i, m := range images {
+		if c := f.unknown(m); c != "" {
+			return nil, fmt.Errorf("the condition of %s is about column %s, whose old value is not in the log", m.table, c)
+		}
 		if i > 0 {
 			text = append(text, "; "...)
 		}
@@ -155,6 +158,20 @@ func (f *filter) ask(ctx context.Context, images []image) ([]bool, error) {
 		return err
 	})
 	return meets, err
+}
+
+// unknown names a column that the condition may mean and the image does not have.
+func (f *filter) unknown(m image) string {
+	if change.Whole(m.values) {
+		return ""
+	}
+	lower := strings.ToLower(f.project.Where(m.table.Database, m.table.Name))
+	for i := range m.table.Columns {
+		if c := m.table.Columns[i].Name; m.values[i].Kind == change.Unknown && strings.Contains(lower, strings.ToLower(c)) {
+			return c
+		}
+	}
+	return ""
 }
 
 // question appends SELECT whether the condition holds for one row made of
