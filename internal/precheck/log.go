@@ -82,10 +82,11 @@ func rowImage(_ context.Context, r *run, s *site) error {
 			"binlog_row_image is %s: the log leaves out columns", image)
 		return nil
 	}
-	if options := s.vars["binlog_row_value_options"]; options != "" {
-		r.fail(s, "", "SET GLOBAL binlog_row_value_options = ''; then let the application reconnect",
-			"binlog_row_value_options is %s: the log holds parts of values", options)
-		return nil
+	for _, name := range []string{"binlog_row_value_options", "log_row_value_options"} { // the latter is OceanBase's
+		if options := s.vars[name]; options != "" {
+			r.fail(s, "", "SET GLOBAL "+name+" = ''; then let the application reconnect", "%s is %s: the log holds parts of values", name, options)
+			return nil
+		}
 	}
 	r.pass(s, "FULL")
 	return nil

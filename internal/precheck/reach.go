@@ -16,7 +16,7 @@ import (
 var variables = []string{
 	"auto_increment_increment", "auto_increment_offset", "binlog_checksum", "binlog_expire_logs_auto_purge", "binlog_expire_logs_seconds",
 	"binlog_format", "binlog_row_image", "binlog_row_value_options", "character_set_server", "collation_server", "datadir",
-	"event_scheduler", "expire_logs_days", "gtid_mode", "hostname", "innodb_read_only", "log_bin", "lower_case_table_names",
+	"event_scheduler", "expire_logs_days", "gtid_mode", "hostname", "innodb_read_only", "log_bin", "log_row_value_options", "lower_case_table_names",
 	"max_allowed_packet", "max_connections", "port", "read_only", "server_id", "server_uuid", "sql_mode", "super_read_only",
 	"system_time_zone", "time_zone",
 }

@@ -87,6 +87,16 @@ func types(ctx context.Context, r *run, s *site) error {
 		for _, problem := range t.Unsupported {
 			r.fail(s, t.String(), "change the column's type, or exclude the table", "%s", problem)
 		}
+		if s.tenant.Kind != tenant.OceanBase || !s.source {
+			continue
+		}
+		cut, mistaken := unlogged(t)
+		for _, problem := range cut {
+			r.fail(s, t.String(), "make it shorter, or a TEXT or BLOB, or exclude the table", "%s", problem)
+		}
+		for _, doubt := range mistaken {
+			r.warn(s, t.String(), "rename one of the labels, or see with `duplex verify` that yours does not", "%s", doubt)
+		}
 	}
 	r.unless(s, "every column can be carried")
 	return nil
