@@ -58,7 +58,11 @@ func (t *Tenant) Session(ctx context.Context, purpose Purpose, origin uint32) (*
 	if err := conn.QueryRowContext(ctx, ask).Scan(&s.ID, &s.from); err != nil {
 		return nil, errors.Join(fmt.Errorf("site %s: ask for the connection's number: %w", t.Site, err), s.Discard())
 	}
-	for _, q := range []string{strings.Join(t.settings(purpose), "; "), t.marker(purpose, origin)} {
+	steps := []string{strings.Join(t.settings(purpose), "; "), t.marker(purpose, origin)}
+	if t.Kind == OceanBase { // where everybody may set the origin id
+		steps = []string{strings.Join(steps, "; ")}
+	}
+	for _, q := range steps {
 		if _, err := conn.ExecContext(ctx, q); err != nil && Code(err) != noPrivilege {
 			return nil, errors.Join(fmt.Errorf("site %s: set up a session: %s: %w", t.Site, q, err), s.Discard())
 		}
