@@ -125,10 +125,3 @@ func (w *window) inCopy(name string) bool {
 	defer w.mu.Unlock()
 	return w.copies[name] != nil
 }
-
-// copying reports whether any table is being copied.
-func (w *window) copying() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.copies) > 0
-}

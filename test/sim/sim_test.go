@@ -43,6 +43,9 @@ func TestHolds(t *testing.T) {
 func TestAblation(t *testing.T) {
 	for _, a := range Ablations() {
 		t.Run(a.Name, func(t *testing.T) {
+			if a.Rare {
+				t.Skip("make soak shows it")
+			}
 			if a.Harmless {
 				var done atomic.Int64
 				require.Zero(t, a.Try(1000, always, &done).Differ)

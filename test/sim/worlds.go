@@ -113,6 +113,7 @@ type Ablation struct {
 	Options
 	Times    int  // so many times as many schedules as the others get: it shows rarely
 	Harmless bool // the sites end equal all the same
+	Rare     bool // it shows in a soak only
 }
 
 // Ablations is every rule taken out, each where it is missed most.
@@ -147,9 +148,9 @@ func Ablations() []Ablation {
 		{Name: "copy: rows that the target's application touched dropped", Options: plain.but(CopyOwn)},
 		{Name: "copy: what parked rows wait for is disputed", Options: crowded.but(CopyDisputed)},
 		{Name: "copy: what chunks in work ask for is remembered", Options: busy.but(CopyOldest)},
-		{Name: "copy: nothing is left to be put back at a watermark", Options: chunks.but(CopyMended), Times: 5},
+		{Name: "copy: nothing is left to be put back at a watermark", Options: chunks.but(CopyMended), Times: 5, Rare: true},
 		{Name: "copy: a chunk waits for its high watermark", Options: copiedSums.but(CopyHigh)},
-		{Name: "copy: a chunk is written at the end of the target's log", Options: killed.but(CopyEnd), Times: 5},
+		{Name: "copy: a chunk is written at the end of the target's log", Options: killed.but(CopyEnd), Times: 5, Rare: true},
 		{Name: "unique: park, not skip", Options: unique.but(Park)},
 		{Name: "unique: parked rows come back", Options: unique.but(ComeBack)},
 		{Name: "unique: a value given up is looked at again", Options: unique.but(Revisit)},
