@@ -19,6 +19,7 @@ type column struct {
 	meta      []byte
 	nullable  bool
 	key       bool
+	octets    int    // at most, of strings in the row itself
 	lob       bool   // refused by the kernel beyond a length, and left out of a before image on demand
 	generated string // the expression, where there is one
 	read      string // the expression that a poll selects
@@ -163,9 +164,11 @@ func (d *definition) bytes(c *column) bool {
 		"multipolygon", "geometrycollection", "geomcollection"}, d.data):
 		c.kind, c.meta, c.lob, c.append = gomysql.MYSQL_TYPE_GEOMETRY, []byte{4}, true, prefixed(4)
 	case d.data == "char" || d.data == "binary":
+		c.octets = int(d.octets)
 		c.kind, c.append = gomysql.MYSQL_TYPE_STRING, prefixed(prefix)
 		c.meta = []byte{gomysql.MYSQL_TYPE_STRING ^ byte(octets&0x300>>4), byte(octets)}
 	case d.data == "varchar" || d.data == "varbinary":
+		c.octets = int(d.octets)
 		c.kind, c.append = gomysql.MYSQL_TYPE_VARCHAR, prefixed(prefix)
 		c.meta = binary.LittleEndian.AppendUint16(nil, uint16(octets))
 	default:

@@ -137,10 +137,15 @@ func (d *defining) run(ctx context.Context) (packets [][]byte, failed bool, err 
 			return nil, false, errors.Join(err, d.rewatch(ctx))
 		}
 	}
-	if packets, failed, err = d.ask(d.text); err != nil {
-		return nil, false, err
+	if err := d.intend(ctx); err != nil {
+		return nil, false, errors.Join(err, d.rewatch(ctx))
 	}
-	if !failed {
+	if packets, failed, err = d.ask(d.text); err != nil { // the session was killed, for one
+		return nil, false, errors.Join(err, s.settle(ctx), d.rewatch(ctx))
+	}
+	if failed {
+		err = s.log.amend(func(st *state) { st.Pending = nil })
+	} else {
 		err = d.note(ctx)
 	}
 	return packets, failed, errors.Join(err, d.rewatch(ctx))
@@ -192,8 +197,12 @@ func (d *defining) unwatch(ctx context.Context) error {
 // about, by their names before and after it.
 func (d *defining) rewatch(ctx context.Context) error {
 	s := d.rig.stream
-	if d.statement.Verb == schema.Recycle {
+	switch d.statement.Verb {
+	case schema.CreateTable, schema.DropTable, schema.AlterTable, schema.RenameTable, schema.Truncate, schema.DropDatabase:
+	case schema.Recycle:
 		return s.watchAll(ctx)
+	default: // no table is another one now
+		return nil
 	}
 	names := map[string][2]string{}
 	for _, name := range d.concerned() {
@@ -223,11 +232,6 @@ func (d *defining) rewatch(ctx context.Context) error {
 func (s *stream) watch(ctx context.Context, database, name string) error {
 	key := strings.ToLower(database + "." + name)
 	delete(s.tables, key)
-	var n int
-	if err := s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ? "+
-		"AND table_type = 'BASE TABLE'", database, name).Scan(&n); err != nil || n == 0 {
-		return err
-	}
 	t, err := define(ctx, s.db, database, name)
 	if t == nil || err != nil {
 		return err
@@ -248,16 +252,11 @@ func (s *stream) take(key string, t *table) {
 
 // saveTables keeps from when on the logs tell.
 func (s *stream) saveTables() error {
-	st := s.log.state
-	st.Created = map[string]uint64{}
+	created := map[string]uint64{}
 	for name, t := range s.tables {
-		st.Created[name] = t.created
+		created[name] = t.created
 	}
-	if err := s.log.save(&st); err != nil {
-		return err
-	}
-	s.log.publish(st)
-	return nil
+	return s.log.amend(func(st *state) { st.Created = created })
 }
 
 // watchAll makes the logs that are missing, and makes anew those of which it is

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strconv"
@@ -45,6 +46,7 @@ type dump struct {
 	*relay
 	uuid   [16]byte
 	server uint32
+	bare   bool          // events without checksum
 	wait   bool          // at the end of the log for more
 	period time.Duration // of heartbeats
 	has    func(number uint64) bool
@@ -61,7 +63,8 @@ const noPosition = 1236
 
 // dump answers COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID.
 func (c *relay) dump(ctx context.Context, command []byte) error {
-	if sum := c.settings["master_binlog_checksum"]; sum == "" || strings.EqualFold(sum, "NONE") {
+	sum := c.settings["master_binlog_checksum"]
+	if sum == "" {
 		return c.client.fail(noPosition, "HY000", "Slave can not handle replication events with the checksum that master is configured to log; "+
 			"the first event '' at 4, the last event read from '' at 4, the last byte read from '' at 4.")
 	}
@@ -70,7 +73,7 @@ func (c *relay) dump(ctx context.Context, command []byte) error {
 	if err != nil {
 		return err
 	}
-	d := &dump{relay: c, uuid: uuid, server: s.Server, period: c.rig.opt.Heartbeat, gone: make(chan struct{}), has: func(uint64) bool { return false }}
+	d := &dump{relay: c, uuid: uuid, server: s.Server, bare: strings.EqualFold(sum, "NONE"), period: c.rig.opt.Heartbeat, gone: make(chan struct{}), has: func(uint64) bool { return false }}
 	if n, err := strconv.ParseInt(c.settings["master_heartbeat_period"], 10, 64); err == nil && n > 0 {
 		d.period = time.Duration(n)
 	}
@@ -231,9 +234,13 @@ func (d *dump) sendFile(ctx context.Context) (end bool, err error) {
 	}
 	for {
 		s, _, grown := d.rig.log.end()
-		limit, err := s.length(d.rig.log.dir, d.number)
-		if err != nil {
-			return false, err
+		limit := int64(s.Offset)
+		if d.number < s.File { // it is whole, and may have been purged
+			info, err := file.Stat()
+			if err != nil {
+				return false, err
+			}
+			limit = info.Size()
 		}
 		for r.at < limit {
 			event, err := r.next()
@@ -343,5 +350,20 @@ func (d *dump) tear(event []byte) error {
 }
 
 func (d *dump) send(event []byte) error {
+	if d.bare {
+		event = withoutChecksum(event)
+	}
 	return d.client.write(append([]byte{0}, event...))
+}
+
+// withoutChecksum gives an event as MySQL sends it to a client that wants no
+// checksums. A format description keeps its own, and says that others have none.
+func withoutChecksum(event []byte) []byte {
+	end := len(event) - checksumSize
+	if eventType(event) == replication.FORMAT_DESCRIPTION_EVENT {
+		event[end-1] = 0
+		return binary.LittleEndian.AppendUint32(event[:end], crc32.ChecksumIEEE(event[:end]))
+	}
+	binary.LittleEndian.PutUint32(event[9:], uint32(end))
+	return event[:end]
 }

@@ -32,13 +32,6 @@ type state struct {
 	Pending *pending          `json:",omitempty"`
 }
 
-// A pending is a statement that the kernel may or may not have carried out when
-// the rig was killed.
-type pending struct {
-	Database, Text string
-	Before         string // what it is about, before it
-}
-
 // A binlog is the log's files in a folder. One goroutine appends; any may ask
 // where the end is and read up to there.
 type binlog struct {
@@ -130,6 +123,17 @@ func (l *binlog) append(events []byte, change func(s *state)) error {
 	}
 	s := l.state
 	s.Offset += uint32(len(events))
+	change(&s)
+	if err := l.save(&s); err != nil {
+		return err
+	}
+	l.publish(s)
+	return nil
+}
+
+// amend changes the state alone.
+func (l *binlog) amend(change func(s *state)) error {
+	s := l.state
 	change(&s)
 	if err := l.save(&s); err != nil {
 		return err

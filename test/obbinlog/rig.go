@@ -108,6 +108,9 @@ func (r *Rig) open(ctx context.Context) error {
 		}
 		r.log.publish(st)
 	}
+	if err := r.stream.settle(ctx); err != nil {
+		return err
+	}
 	if err := r.stream.watchAll(ctx); err != nil {
 		return err
 	}
@@ -156,7 +159,7 @@ func (r *Rig) accept(ctx context.Context) {
 		}
 		r.working.Go(func() {
 			if err := r.serve(ctx, conn); err != nil && ctx.Err() == nil {
-				r.opt.Log.Debug("connection", "from", conn.RemoteAddr(), "err", err)
+				r.opt.Log.Warn("a connection was ended", "from", conn.RemoteAddr(), "err", err)
 			}
 		})
 	}
@@ -166,7 +169,7 @@ func (r *Rig) accept(ctx context.Context) {
 // after any command that could have committed, seldom while nobody writes.
 const (
 	shortest = 10 * time.Millisecond
-	short    = 50 * time.Millisecond
+	short    = 100 * time.Millisecond
 	idle     = time.Second
 )
 
@@ -188,7 +191,9 @@ func (r *Rig) follow(ctx context.Context) {
 			pause = short
 		case <-timer.C:
 		}
+		began := time.Now()
 		n, err := r.poll(ctx)
+		rest := max(shortest, min(time.Since(began)/2, short)) // the kernel has other things to do
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -202,13 +207,13 @@ func (r *Rig) follow(ctx context.Context) {
 			return
 		}
 		if n > 0 {
-			pause = shortest
+			pause = short
 		}
 		timer.Reset(pause)
 		select { // what is committed meanwhile comes together
 		case <-ctx.Done():
 			return
-		case <-time.After(shortest):
+		case <-time.After(rest):
 		}
 	}
 }

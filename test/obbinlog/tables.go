@@ -165,15 +165,9 @@ func (t *table) watch(ctx context.Context, db *sql.DB) error {
 		if c.lob {
 			lobs++
 		}
-		others += 64
+		others += 64 + c.octets
 	}
-	var octets int
-	if err := db.QueryRowContext(ctx, "SELECT COALESCE(SUM(character_octet_length), 0) FROM information_schema.columns "+
-		"WHERE table_schema = ? AND table_name = ? AND data_type IN ('char', 'varchar', 'binary', 'varbinary')",
-		t.database, t.name).Scan(&octets); err != nil {
-		return err
-	}
-	threshold := min(lobLimit, max(8192, (rowLimit-others-octets)/max(lobs, 1)))
+	threshold := min(lobLimit, max(8192, (rowLimit-others)/max(lobs, 1)))
 	list := ""
 	if len(names) > 0 {
 		list = " (" + strings.Join(names, ", ") + ")"
