@@ -23,8 +23,11 @@ type anchor struct {
 	uuid   [16]byte
 	number uint64 // 0: there is none
 	commit int64  // microseconds
-	ties   uint64 // transactions up to it with the same time, itself among them; 0: times went back, and do not tell the place
+	ties   uint64 // transactions up to it with the same time, itself among them; 0: not known
 }
+
+// disordered is what ties is once times went back: they do not tell places then.
+const disordered = ^uint64(0)
 
 func (a *anchor) String() string {
 	return string(appendSpan(appendUUID(nil, a.uuid[:]), a.number, a.number+1))
@@ -65,8 +68,8 @@ func (a *anchor) next(g *group) anchor {
 	switch {
 	case a.number == 0:
 		b.ties = 0 // whether others before it have its time is not known
-	case g.commit < a.commit:
-		b.ties, b.commit = 0, a.commit
+	case g.commit < a.commit, a.ties == disordered:
+		b.ties = disordered
 	case g.commit == a.commit && a.ties == 0:
 		b.ties = 0
 	case g.commit == a.commit:
@@ -121,7 +124,7 @@ func (r *Reader) prove(ctx context.Context) error {
 // realign begins the log anew, to find the place behind the anchor by its time.
 func (r *Reader) realign(ctx context.Context) error {
 	last := r.at.last
-	if last.ties == 0 {
+	if last.ties == 0 || last.ties == disordered {
 		return fmt.Errorf("%w: transaction %s is not in the log any more, or another has its number,"+
 			" and times of commit do not tell the place", ErrPositionLost, &last)
 	}

@@ -183,6 +183,23 @@ func TestRenumbered(t *testing.T) {
 	}
 }
 
+// TestDisorder has a log whose times go back once: each position can be opened
+// again, and none is looked for by its time.
+func TestDisorder(t *testing.T) {
+	s := serve(t, plainStream(obCommit, obCommit+5, obCommit+3, obCommit+6).bytes)
+	s.skip, s.end = true, "eof"
+	whole := ended(t, openService(t, s, obStart))
+	for i, txn := range whole {
+		require.Equal(t, plainOf(t, whole[i+1:]), plainOf(t, ended(t, openService(t, s, txn.Position))))
+	}
+	again := serve(t, plainStream(obCommit+3, obCommit+5, obCommit+6, obCommit+7).bytes)
+	again.skip = true
+	_, err := openSoon(t, again, whole[2].Position)
+	require.ErrorIs(t, err, ErrPositionLost)
+	_, err = openSoon(t, again, whole[3].Position)
+	require.ErrorIs(t, err, ErrPositionLost)
+}
+
 // openSoon is openService without patience.
 func openSoon(t *testing.T, s *service, from change.Position) (*Reader, error) {
 	p, err := parsePosition(from)

@@ -20,8 +20,12 @@ import (
 // says nothing in a before image. In an after image it is true where the before
 // image has a value; where that is NULL as well, the tenant is asked.
 
-// snapshotLost is the error of a read at a time that is beyond undo_retention.
-const snapshotLost = 4138
+// Errors of a read at a time that is beyond undo_retention, or before the table
+// got its present definition.
+const (
+	snapshotLost  = 4138
+	otherSnapshot = 1412
+)
 
 // beside finds the columns whose long values are kept beside the row.
 func (r *Reader) beside(t *logTable) []int {
@@ -75,7 +79,7 @@ func (r *Reader) complete(ctx context.Context, t *logTable, op change.Op, rows [
 }
 
 // askTenant reads columns of the row with image's identity as the transaction
-// left them: at the time of its commit, or now if that is too long ago. What a
+// left them: at the time of its commit, or now if there is no reading at that time. What a
 // later transaction wrote is then seen too early, and comes again by the log.
 func (r *Reader) askTenant(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error) {
 	if len(t.table.Key) == 0 {
@@ -85,7 +89,7 @@ func (r *Reader) askTenant(ctx context.Context, t *logTable, image []change.Valu
 		// The log has microseconds, a snapshot nanoseconds: all of that microsecond.
 		at := " AS OF SNAPSHOT " + strconv.FormatInt(r.group.commit*1000+999, 10)
 		found, err := r.readRow(ctx, t, image, columns, at)
-		if tenant.Code(err) != snapshotLost {
+		if code := tenant.Code(err); code != snapshotLost && code != otherSnapshot {
 			return found, err
 		}
 	}

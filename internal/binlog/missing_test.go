@@ -49,7 +49,7 @@ func TestAskTenant(t *testing.T) {
 	require.Equal(t, strings.Repeat("second ", 4000), string(now[0].Bytes))
 	require.True(t, now[1].IsNull())
 	require.Nil(t, ask(0, "y"), "gone")
-	require.Equal(t, now, ask(time.Now().Add(-100*24*time.Hour).UnixMicro(), "x"), "beyond undo_retention: as it is now")
+	require.Equal(t, now, ask(time.Now().Add(-100*24*time.Hour).UnixMicro(), "x"), "before the table was made (error 1412): as it is now")
 }
 
 // TestRecord records a stream of the stand-in for the Binlog Service before a
