@@ -45,6 +45,10 @@ func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant)
 		return nil, err
 	}
 	defer session.Close()
+	how := deferred(target)
+	if how.TableGroups, err = target.TableGroups(ctx); err != nil {
+		return nil, err
+	}
 	for _, t := range tables {
 		want := a.placed(t)
 		if have := there[want.String()]; have != nil {
@@ -53,7 +57,7 @@ func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant)
 			}
 			continue
 		}
-		statements := []string{want.CreateSQL(deferred(target))}
+		statements := []string{want.CreateSQL(how)}
 		if database := databaseOf(databases, t.Database); databaseOf(made, want.Database).Charset == "" {
 			database.Name = want.Database
 			statements = append([]string{database.CreateSQL(dialect(target))}, statements...)
@@ -72,7 +76,11 @@ func dialect(t *tenant.Tenant) schema.Dialect { return schema.Dialect(t.Kind) }
 
 // deferred prints without what comes after the data.
 func deferred(t *tenant.Tenant) schema.PrintOptions {
-	return schema.PrintOptions{Dialect: dialect(t), WithoutIndexes: true, WithoutForeignKeys: true}
+	o := schema.PrintOptions{Dialect: dialect(t), WithoutIndexes: true, WithoutForeignKeys: true}
+	if t.OB != nil {
+		o.Release = t.OB.Kernel
+	}
+	return o
 }
 
 func databaseOf(all []schema.Database, name string) schema.Database {

@@ -222,6 +222,10 @@ func (c *comparison) key(x, y *Key) {
 	c.differ(x.object(), "definition", x.text(), y.text(), x.guards() || y.guards())
 	if !c.loose {
 		c.differ(x.object(), "options", x.Options, y.Options, false)
+		if x.Partition.spread() != y.Partition.spread() {
+			c.differ(x.object(), "partitions", x.Partition.text(), y.Partition.text(), false)
+		}
+		c.differ(x.object(), "column group", x.ColumnGroup, y.ColumnGroup, false)
 	}
 	c.differ(x.object(), "comment", x.Comment, y.Comment, false)
 }
@@ -260,7 +264,13 @@ func (c *comparison) checks() {
 	texts := func(t *Table) []string {
 		out := make([]string, 0, len(t.Checks))
 		for _, k := range t.Checks {
-			out = append(out, normalExpression(k.Expression, c.loose))
+			text := normalExpression(k.Expression, c.loose)
+			switch {
+			case !k.Ignored:
+				out = append(out, text)
+			case !c.loose:
+				out = append(out, text+" not enforced")
+			}
 		}
 		return out
 	}
@@ -268,9 +278,9 @@ func (c *comparison) checks() {
 }
 
 func (c *comparison) table() {
-	if x, y := normalExpression(c.a.Partition, c.loose), normalExpression(c.b.Partition, c.loose); x != y {
-		bounded := strings.Contains(x+y, "values") // a row may have no place
-		c.differ("partitions", "definition", c.a.Partition, c.b.Partition, bounded)
+	a, b := c.a.Partition, c.b.Partition
+	if normalExpression(a.spread(), c.loose) != normalExpression(b.spread(), c.loose) {
+		c.differ("partitions", "definition", a.text(), b.text(), a.bounded() || b.bounded())
 	}
 	if c.a.Engine != "" && c.b.Engine != "" {
 		c.differ("table", "engine", c.a.Engine, c.b.Engine, true)
@@ -279,6 +289,9 @@ func (c *comparison) table() {
 	c.differ("table", "collation", normalCharset(c.a.Collation), normalCharset(c.b.Collation), false)
 	if !c.loose {
 		c.differ("table", "row format", c.a.RowFormat, c.b.RowFormat, false)
+		c.differ("table", "organization", c.a.Storage.Organization, c.b.Storage.Organization, false)
+		c.differ("table", "compression", c.a.Storage.Compression, c.b.Storage.Compression, false)
+		c.differ("table", "column group", c.a.Storage.ColumnGroup, c.b.Storage.ColumnGroup, false)
 		c.differ("table", "options", c.a.Options, c.b.Options, false)
 	}
 	c.differ("table", "comment", c.a.Comment, c.b.Comment, false)

@@ -64,11 +64,12 @@ func TestDiffNames(t *testing.T) {
 			{"foreign key", "missing", "", "(price, old) to mall.t (a, b) on delete RESTRICT on update SET NULL", serious}}},
 		{"check", func(b *Table) { b.Checks = b.Checks[1:] },
 			[]Difference{{"check", "missing", "price > 0", "", serious}}},
-		{"partitions", func(b *Table) { b.Partition = "" },
+		{"partitions", func(b *Table) { b.Partition = nil },
 			[]Difference{{"partitions", "definition", "PARTITION BY HASH (`id`) PARTITIONS 4", "", light}}},
-		{"bounds", func(b *Table) { b.Partition = "PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (9))" },
-			[]Difference{{"partitions", "definition", "PARTITION BY HASH (`id`) PARTITIONS 4",
-				"PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (9))", serious}}},
+		{"bounds", func(b *Table) {
+			b.Partition = &Partitioning{Method: "RANGE", Operands: "id", Parts: []Partition{{Name: "p", Values: "9"}}}
+		}, []Difference{{"partitions", "definition", "PARTITION BY HASH (`id`) PARTITIONS 4",
+			"PARTITION BY RANGE (id) (PARTITION `p` VALUES LESS THAN (9))", serious}}},
 		{"engine", func(b *Table) { b.Engine = "MyISAM" },
 			[]Difference{{"table", "engine", "InnoDB", "MyISAM", serious}}},
 		{"table comment", func(b *Table) { b.Comment = "" },
@@ -100,7 +101,7 @@ func TestDiffMeans(t *testing.T) {
 		Keys:        []Key{{Name: "f", Kind: Plain, Parts: []KeyPart{{Column: "i"}}}},
 		ForeignKeys: []ForeignKey{{Name: "t_ibfk_1", Columns: []string{"i"}, RefDatabase: "x", RefTable: "u", RefColumns: []string{"i"}, OnDelete: "RESTRICT", OnUpdate: "NO ACTION"}},
 		Checks:      []Check{{Name: "CONSTRAINT_1", Expression: "`i` > 0 and `s` <> 'a''b'"}},
-		Partition:   "PARTITION BY HASH (`i`) PARTITIONS 2",
+		Partition:   hashed("`i`", 2),
 		RowFormat:   "DYNAMIC",
 	}
 	b := &Table{Dialect: OceanBase, Database: "y", Name: "t2", Charset: "utf8", Collation: "utf8_bin",
@@ -114,7 +115,7 @@ func TestDiffMeans(t *testing.T) {
 		},
 		ForeignKeys: []ForeignKey{{Name: "t_OBFK_1", Columns: []string{"i"}, RefDatabase: "y", RefTable: "u", RefColumns: []string{"i"}, OnUpdate: "RESTRICT"}},
 		Checks:      []Check{{Name: "t_OBCHECK_1", Expression: `((i > 0) AND (s <> 'a\'b'))`}},
-		Partition:   "partition by hash(i) partitions 2",
+		Partition:   hashed("i", 2),
 	}
 	require.Empty(t, Diff(a, b))
 	require.Empty(t, Diff(b, a))

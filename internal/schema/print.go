@@ -13,6 +13,9 @@ type PrintOptions struct {
 	Dialect            Dialect // of the server that will read it; empty: the table's own
 	WithoutIndexes     bool    // leave out what IndexSQL gives
 	WithoutForeignKeys bool    // leave out what ForeignKeySQL gives
+
+	Release     string   // of an OceanBase that will read it, as 4.2.1.8: what is newer is left out; empty: the same as the source's
+	TableGroups []string // that there are on an OceanBase; a table is put into no other
 }
 
 // printer holds the dialects that a table goes between.
@@ -20,6 +23,7 @@ type printer struct {
 	t    *Table
 	to   Dialect
 	same bool
+	o    PrintOptions
 	b    strings.Builder
 }
 
@@ -28,12 +32,12 @@ func (t *Table) printer(o PrintOptions) *printer {
 	if to == "" {
 		to = t.Dialect
 	}
-	return &printer{t: t, to: to, same: to == t.Dialect}
+	return &printer{t: t, to: to, same: to == t.Dialect, o: o}
 }
 
 // CreateSQL writes a CREATE TABLE, qualified by the database, for a session
 // with the settings of tenant.Session. Names that the server gave to
-// constraints are left out, so is the next AUTO_INCREMENT value. What the other
+// constraints are left out. What the other
 // dialect cannot say (checks on MySQL 5.6, table options of another server) is
 // left out; Diff names it afterwards. The primary key, unique keys and the key
 // of an AUTO_INCREMENT column are always part of it.
@@ -45,7 +49,7 @@ func (t *Table) CreateSQL(o PrintOptions) string {
 		lines = append(lines, p.column(&t.Columns[i]))
 	}
 	for i := range t.Keys {
-		if k := &t.Keys[i]; !o.WithoutIndexes || !t.later(k) {
+		if k := &t.Keys[i]; !o.WithoutIndexes || !p.later(k) {
 			lines = append(lines, p.key(k))
 		}
 	}
@@ -66,7 +70,8 @@ func (t *Table) CreateSQL(o PrintOptions) string {
 
 // IndexSQL writes the statements that add the keys which CreateSQL leaves out
 // WithoutIndexes. The plain ones share a statement; a full-text or spatial one
-// has its own, since servers build one of them at a time.
+// has its own, since servers build one of them at a time, and so has one with
+// clauses of OceanBase's: there STORING reaches the keys behind it too.
 func (t *Table) IndexSQL(o PrintOptions) []string {
 	p := t.printer(o)
 	var out, plain []string
@@ -74,8 +79,8 @@ func (t *Table) IndexSQL(o PrintOptions) []string {
 	for i := range t.Keys {
 		k := &t.Keys[i]
 		switch {
-		case !t.later(k):
-		case k.Kind == Plain:
+		case !p.later(k):
+		case k.Kind == Plain && (!p.same || !k.clauses()):
 			plain = append(plain, "ADD "+p.key(k))
 		default:
 			out = append(out, alter+"ADD "+p.key(k))
@@ -86,7 +91,7 @@ func (t *Table) IndexSQL(o PrintOptions) []string {
 	}
 	for i := range t.Keys { // OceanBase does not hear it in an ALTER TABLE … ADD
 		k := &t.Keys[i]
-		if p.same && p.to == OceanBase && t.later(k) && strings.Contains(k.Options, "INVISIBLE") {
+		if p.same && p.to == OceanBase && p.later(k) && strings.Contains(k.Options, "INVISIBLE") {
 			out = append(out, alter+"ALTER INDEX "+Ident(k.Name)+" INVISIBLE")
 		}
 	}
@@ -105,10 +110,14 @@ func (t *Table) ForeignKeySQL(o PrintOptions) []string {
 
 func qualified(database, name string) string { return Ident(database) + "." + Ident(name) }
 
-// later reports whether a key may be made after the data: it guards no value
-// and no AUTO_INCREMENT column leans on it.
-func (t *Table) later(k *Key) bool {
-	return k.Kind != Primary && k.Kind != Unique && k != t.counterKey()
+// later reports whether a key may be made after the data: it guards no value,
+// no AUTO_INCREMENT column leans on it, and it is none that OceanBase makes with
+// the table only: a multivalued one, and any of a table with a ` in its name.
+func (p *printer) later(k *Key) bool {
+	if p.to == OceanBase && (k.multivalued() || strings.Contains(p.t.Name, "`")) {
+		return false
+	}
+	return k.Kind != Primary && k.Kind != Unique && k != p.t.counterKey()
 }
 
 // counterKey is the key that an AUTO_INCREMENT column needs: the first that
@@ -270,7 +279,10 @@ func (p *printer) key(k *Key) string {
 	if k.Comment != "" {
 		out += " COMMENT " + Quote(k.Comment)
 	}
-	return out
+	if k.Partition != nil && p.same {
+		out += " " + k.Partition.SQL(p.to)
+	}
+	return out + p.columnGroup(k.ColumnGroup)
 }
 
 func (p KeyPart) sql() string {
@@ -297,6 +309,12 @@ func (p *printer) check(c Check) string {
 	out := "CHECK (" + c.Expression + ")"
 	if c.Name != "" && !givenName(c.Name) {
 		out = "CONSTRAINT " + Ident(c.Name) + " " + out
+	}
+	if c.Ignored {
+		if p.to == MariaDB { // which would enforce it
+			return ""
+		}
+		out += " NOT ENFORCED"
 	}
 	return out
 }
@@ -340,13 +358,15 @@ func (p *printer) options() {
 	if t.RowFormat != "" && (p.same || p.to != OceanBase && t.Dialect != OceanBase) {
 		p.b.WriteString(" ROW_FORMAT=" + t.RowFormat)
 	}
+	p.storage()
 	if t.Options != "" && p.same {
 		p.b.WriteString(" " + t.Options)
 	}
 	if t.Comment != "" {
 		p.b.WriteString(" COMMENT=" + Quote(t.Comment))
 	}
-	if t.Partition != "" {
-		p.b.WriteString(" " + t.Partition)
+	if t.Partition != nil {
+		p.b.WriteString(" " + t.Partition.SQL(p.to))
 	}
+	p.b.WriteString(p.columnGroup(t.Storage.ColumnGroup))
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"flag"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -71,8 +72,17 @@ func everything() *Table {
 			{Name: "CONSTRAINT_1", Expression: "`price` > 0"}, {Name: "cheap", Expression: "`price` < 100"},
 			{Column: "doc", Expression: "json_valid(`doc`)"},
 		},
-		Partition: "PARTITION BY HASH (`id`) PARTITIONS 4",
+		Partition: hashed("`id`", 4),
 	}
+}
+
+// hashed is PARTITION BY HASH.
+func hashed(operands string, n int) *Partitioning {
+	p := &Partitioning{Method: "HASH", Operands: operands}
+	for i := range n {
+		p.Parts = append(p.Parts, Partition{Name: "p" + strconv.Itoa(i)})
+	}
+	return p
 }
 
 var update = flag.Bool("update", false, "write the golden files")

@@ -28,13 +28,22 @@ type Table struct {
 	Charset     string
 	Collation   string
 	Comment     string
-	RowFormat   string // as asked for at creation; empty: the server's default
-	Partition   string // the PARTITION BY clause as SQL, empty without
-	Options     string // what else the table has, as SQL (server-specific)
+	RowFormat   string        // as asked for at creation; empty: the server's default
+	Partition   *Partitioning // nil: the table is whole
+	Options     string        // what else the table has, as SQL (server-specific)
+	Storage     Storage       // of OceanBase
+
+	// NextNumber is the next AUTO_INCREMENT value, as far as OceanBase tells;
+	// 0: not known. It is printed for a server of the same dialect.
+	NextNumber uint64
 
 	// Unsupported says, one sentence each, what cannot be replicated. Such a
 	// table is whole otherwise, but no row of it may be read or written.
 	Unsupported []string
+
+	// Notes say, one sentence each, what of the definition stays behind when the
+	// table is made on the other side. Its rows do not depend on it.
+	Notes []string
 }
 
 // A Column is one column of a table. The embedded part is what the codec
@@ -70,7 +79,10 @@ type Key struct {
 	Kind    KeyKind
 	Parts   []KeyPart
 	Comment string
-	Options string // what else the index has, as SQL: GLOBAL, USING HASH, IGNORED, …
+	Options string // what else the index has, as SQL: GLOBAL, STORING (…), USING HASH, IGNORED, …
+
+	Partition   *Partitioning // of a global index of OceanBase; nil: the index is whole, or spread as its table is
+	ColumnGroup string        // as Storage has it
 }
 
 // A KeyPart is one column, or expression, of a key.
@@ -97,6 +109,7 @@ type Check struct {
 	Name       string // empty: the server gave it one
 	Column     string // the column that it is written at; empty: at the table
 	Expression string
+	Ignored    bool // NOT ENFORCED
 }
 
 // A View is the definition of a view.

@@ -103,7 +103,7 @@ func (t *Tenant) reading(ctx context.Context, fn func(c *catalogue) error) (err 
 	c := &catalogue{t: t, s: s, columns: map[string]bool{}}
 	err = c.each(ctx, `SELECT table_name, column_name FROM information_schema.columns
 		WHERE table_schema = 'information_schema'
-		AND table_name IN ('TABLES', 'COLUMNS', 'STATISTICS', 'PARTITIONS', 'TABLE_CONSTRAINTS', 'CHECK_CONSTRAINTS')`,
+		AND table_name IN ('COLUMNS', 'STATISTICS', 'PARTITIONS', 'TABLE_CONSTRAINTS', 'CHECK_CONSTRAINTS')`,
 		nil, func(f []sql.NullString) error {
 			c.columns[strings.ToLower(f[0].String+"."+f[1].String)] = true
 			return nil
@@ -235,8 +235,8 @@ func (c *catalogue) readTables(ctx context.Context, database, name string, match
 	if err := c.readCharsets(ctx); err != nil {
 		return err
 	}
-	query := "SELECT table_schema, table_name, table_type, engine, row_format, table_collation, create_options, table_comment, " +
-		c.column("tables", "organization") + " FROM information_schema.tables" + where
+	query := "SELECT table_schema, table_name, table_type, engine, row_format, table_collation, create_options, table_comment " +
+		"FROM information_schema.tables" + where
 	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		d, n, kind := f[0].String, f[1].String, f[2].String
 		if kind != "BASE TABLE" && kind != "SYSTEM VERSIONED" || internalTable(n) || !match(d, n) {
@@ -252,9 +252,6 @@ func (c *catalogue) readTables(ctx context.Context, database, name string, match
 		if c.t.Kind == OceanBase {
 			if r := strings.ToUpper(f[4].String); r != "DYNAMIC" {
 				table.RowFormat = r
-			}
-			if strings.EqualFold(f[8].String, "HEAP") {
-				table.Options = "ORGANIZATION HEAP"
 			}
 		} else {
 			table.Engine = f[3].String

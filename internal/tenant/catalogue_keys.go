@@ -116,19 +116,21 @@ func (c *catalogue) readForeignKeys(ctx context.Context, database, name string, 
 	})
 }
 
-// readChecks reads the check constraints that are enforced.
+// readChecks reads the check constraints.
 func (c *catalogue) readChecks(ctx context.Context, database, name string, tables map[string]*schema.Table) error {
 	if !c.columns["check_constraints.check_clause"] {
 		return nil
 	}
-	owner := map[string][]string{}
+	type constraint struct {
+		table   string
+		ignored bool
+	}
+	owner := map[string][]constraint{}
 	where, args := within(database, name)
 	query := "SELECT table_name, constraint_name, " + c.column("table_constraints", "enforced") +
 		" FROM information_schema.table_constraints" + where + " AND constraint_type = 'CHECK'"
 	err := c.each(ctx, query, args, func(f []sql.NullString) error {
-		if f[2].String != "NO" {
-			owner[f[1].String] = append(owner[f[1].String], f[0].String)
-		}
+		owner[f[1].String] = append(owner[f[1].String], constraint{f[0].String, f[2].String == "NO"})
 		return nil
 	})
 	if err != nil || len(owner) == 0 {
@@ -142,12 +144,12 @@ func (c *catalogue) readChecks(ctx context.Context, database, name string, table
 	}
 	return c.each(ctx, query, args, func(f []sql.NullString) error {
 		owners := owner[f[1].String]
-		if f[0].Valid && slices.Contains(owners, f[0].String) {
-			owners = []string{f[0].String}
+		if i := slices.IndexFunc(owners, func(o constraint) bool { return o.table == f[0].String }); f[0].Valid && i >= 0 {
+			owners = owners[i : i+1]
 		}
 		for _, o := range owners {
-			if table := tables[o]; table != nil {
-				k := schema.Check{Name: f[1].String, Expression: f[2].String}
+			if table := tables[o.table]; table != nil {
+				k := schema.Check{Name: f[1].String, Expression: f[2].String, Ignored: o.ignored}
 				if f[3].String == "Column" {
 					k.Name, k.Column = "", k.Name
 				}

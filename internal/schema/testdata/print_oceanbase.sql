@@ -49,18 +49,16 @@ CREATE TABLE `shop`.`odd``name` (
   `small` text CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci,
   PRIMARY KEY (`guid`),
   UNIQUE KEY `u` (`price`, `old`(5) DESC),
+  KEY `by``note` (`note`(10)) COMMENT 'k\'s',
   KEY `counter` (`id`),
+  KEY `expr` ((upper(`old`))),
+  FULLTEXT KEY `f` (`note`, `doc`),
+  SPATIAL KEY `s` (`shape`),
   CHECK (`price` > 0),
   CONSTRAINT `cheap` CHECK (`price` < 100),
   CHECK (json_valid(`doc`))
 ) DEFAULT CHARSET=utf8 COLLATE=utf8_bin COMMENT='it\'s "odd" \\ `x`
 ; -- #' PARTITION BY HASH (`id`) PARTITIONS 4;
-
-ALTER TABLE `shop`.`odd``name` ADD KEY `by``note` (`note`(10)) COMMENT 'k\'s', ADD KEY `expr` ((upper(`old`)));
-
-ALTER TABLE `shop`.`odd``name` ADD FULLTEXT KEY `f` (`note`, `doc`);
-
-ALTER TABLE `shop`.`odd``name` ADD SPATIAL KEY `s` (`shape`);
 
 ALTER TABLE `shop`.`odd``name` ADD CONSTRAINT `named` FOREIGN KEY (`price`, `old`) REFERENCES `mall`.`t` (`a`, `b`) ON DELETE CASCADE ON UPDATE SET NULL;
 
