@@ -12,14 +12,50 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var fixes bool
+	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Say whether both tenants are fit for the project, and what to do where they are not",
 		Args:  oneFile,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.polite(c.Context(), func(ctx context.Context) error { return a.check(ctx, args[0]) })
+			check := a.check
+			if fixes && !a.json { // the document has the statements anyway
+				check = a.fixSQL
+			}
+			return a.polite(c.Context(), func(ctx context.Context) error { return check(ctx, args[0]) })
 		},
 	}
+	c.Flags().BoolVar(&fixes, "fix-sql", false, "print only the statements that mend what was found, for either site")
+	return c
+}
+
+// fixSQL prints, site by site, what to run where a check knows the statements.
+// It runs none of them.
+func (a *app) fixSQL(ctx context.Context, file string) error {
+	p, err := load(file)
+	if err != nil {
+		return err
+	}
+	results, err := a.precheck(ctx, p, nil)
+	if err != nil {
+		return err
+	}
+	site := ""
+	for _, q := range precheck.Fixes(results, p.SourceSite().Name, p.TargetSite().Name) {
+		if q.Site != site {
+			site = q.Site
+			if _, err := fmt.Fprintf(a.out, "-- at %s\n", site); err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Fprintf(a.out, "%s;\n", q.SQL); err != nil {
+			return err
+		}
+	}
+	if !precheck.Passed(results) {
+		return notPassed(results)
+	}
+	return nil
 }
 
 func (a *app) check(ctx context.Context, file string) error {

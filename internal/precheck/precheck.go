@@ -29,6 +29,8 @@ type Result struct {
 	Status  Status `json:"status"`
 	Message string `json:"message"`       // what was found, with the values
 	Fix     string `json:"fix,omitempty"` // what to do; empty when passed
+
+	SQL []Statement `json:"sql,omitempty"` // what to run, where that can be said; in this order at each site
 }
 
 // Config says what is checked.
@@ -89,7 +91,10 @@ func tableChecks() []Check {
 		{Name: "foreign-keys", Title: "do foreign keys stay within the project and within the log", each: foreignKeys},
 		{Name: "triggers", Title: "would applied rows fire triggers", each: triggers},
 		{Name: "events", Title: "would scheduled statements run on both sides", each: events},
+		{Name: "partition-keys", Title: "do unique keys hold what their tables are partitioned by", each: partitionKeys},
+		{Name: "left-behind", Title: "what of the definitions does not go over", pair: notes},
 		{Name: "auto-increment", Title: "do the sides give different numbers", pair: autoIncrement},
+		{Name: "sequences", Title: "do the sides' sequences give different numbers", pair: sequences},
 		{Name: "policy", Title: "do the conflict rules fit the tables", pair: policy},
 		{Name: "target-tables", Title: "is the target empty, or the same", pair: targetTables},
 	}

@@ -169,6 +169,8 @@ func TestFit(t *testing.T) {
 			t.Run("again", func(t *testing.T) { testAgain(t, r) })
 
 			t.Run("rights", func(t *testing.T) { testRights(t, r) })
+
+			t.Run("numbers", func(t *testing.T) { testNumbers(t, r) })
 		})
 	}
 }

@@ -139,44 +139,6 @@ func (s *site) events(ctx context.Context) (out []config.Table, err error) {
 	return out, rows.Err()
 }
 
-// autoIncrement warns where both sides give the same numbers: rows inserted on
-// both at once collide.
-func autoIncrement(ctx context.Context, r *run) error {
-	if !r.Project.TwoWay() {
-		return nil
-	}
-	tables, err := r.chosen(ctx, r.source)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, t := range tables {
-		if slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return c.AutoIncrement }) {
-			names = append(names, t.String())
-		}
-	}
-	if len(names) == 0 {
-		r.pass(nil, "no table has an AUTO_INCREMENT column")
-		return nil
-	}
-	stepA, startA := r.source.numbering()
-	stepB, startB := r.other.numbering()
-	if stepA == stepB && stepA > 1 && startA%stepA != startB%stepB {
-		r.pass(nil, "steps of %d, from %d at %s and from %d at %s", stepA, startA, r.source.Name, startB, r.other.Name)
-		return nil
-	}
-	r.warn(nil, "", fmt.Sprintf("SET GLOBAL auto_increment_increment = 2, GLOBAL auto_increment_offset = 1 at %s; SET GLOBAL auto_increment_increment = 2, GLOBAL auto_increment_offset = 2 at %s; in the option files too",
-		r.source.Name, r.other.Name),
-		"both sides give the same numbers in %s (increment %d offset %d at %s, increment %d offset %d at %s)",
-		listed(names), stepA, startA, r.source.Name, stepB, startB, r.other.Name)
-	return nil
-}
-
-// numbering is auto_increment_increment and auto_increment_offset.
-func (s *site) numbering() (step, start uint64) {
-	return s.number("auto_increment_increment", 1), s.number("auto_increment_offset", 1)
-}
-
 // number is a variable as a whole number, or other where it is none.
 func (s *site) number(variable string, other uint64) uint64 {
 	if n, err := strconv.ParseUint(s.vars[variable], 10, 64); err == nil {

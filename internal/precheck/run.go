@@ -195,17 +195,21 @@ func (r *run) take() []Result {
 		status Status
 	}
 	count := map[kind]int{}
+	sql := map[kind][]Statement{} // of those that are only counted
 	var out []Result
 	for _, f := range found {
 		k := kind{f.Site, f.Status}
 		if count[k]++; count[k] <= most {
 			out = append(out, f)
+		} else {
+			sql[k] = append(sql[k], f.SQL...)
 		}
 	}
 	for _, s := range []string{"", r.source.Name, r.other.Name} {
 		for _, status := range []Status{Pass, Warn, Fail, Skip} {
-			if n := count[kind{s, status}] - most; n > 0 {
-				out = append(out, Result{Check: r.name, Site: s, Status: status, Message: fmt.Sprintf("and %d more of these", n)})
+			k := kind{s, status}
+			if n := count[k] - most; n > 0 {
+				out = append(out, Result{Check: r.name, Site: s, Status: status, Message: fmt.Sprintf("and %d more of these", n), SQL: sql[k]})
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func keys(ctx context.Context, r *run, s *site) error {
 		k := t.Identity()
 		if k == nil {
 			r.fail(s, t.String(), "ALTER TABLE "+sqlName(t.Database, t.Name)+" ADD PRIMARY KEY (…), or exclude the table",
-				"neither a primary key nor a unique key of NOT NULL columns")
+				"neither a primary key nor a unique key of NOT NULL columns: %s", r.withoutKey())
 			continue
 		}
 		for _, p := range k.Parts {
@@ -76,6 +76,14 @@ func keys(ctx context.Context, r *run, s *site) error {
 	}
 	r.unless(s, "every row has a key")
 	return nil
+}
+
+// withoutKey says why a row that nothing tells apart is refused.
+func (r *run) withoutKey() string {
+	if r.Project.TwoWay() {
+		return "two equal rows are one to a reader, so a write of one side cannot be matched with the other's, nor conflicts be seen"
+	}
+	return "a row that is changed cannot be told from its equals, nor a chunk of the copy be begun again"
 }
 
 func types(ctx context.Context, r *run, s *site) error {
