@@ -61,10 +61,10 @@ func ofProject(project string) string {
 	return string(change.AppendString([]byte("project = "), project))
 }
 
-// ParkedOf is the SELECT of the parked rows of a table, named as in keys.
-// ScanParked reads what it gives.
-func ParkedOf(project, table string) string {
-	b := append([]byte("SELECT "+parkedColumns+" FROM `duplex`.`parked` WHERE "), ofProject(project)...)
+// ParkedOf is the SELECT of the parked rows of a table, named as in keys, as they
+// were at a moment; empty: as they are. ScanParked reads what it gives.
+func ParkedOf(project, table, moment string) string {
+	b := append([]byte("SELECT "+parkedColumns+" FROM `duplex`.`parked`"+moment+" WHERE "), ofProject(project)...)
 	return string(change.AppendString(append(b, " AND table_name = "...), table))
 }
 

@@ -11,18 +11,23 @@ import (
 // table parked and are rows of the source all the same. Each page is read in one
 // snapshot with all of them: a row is in the one or the other, whenever it moves.
 type aside struct {
-	query string // what goes before the page's: its snapshot, and the parked rows
+	project, table string
 
 	mu   sync.Mutex
 	sent map[string]bool // identities of those that are durable at the target
 }
 
 func newAside(project string, t *change.Table) *aside {
-	return &aside{
-		query: "COMMIT; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT; " +
-			checkpoint.ParkedOf(project, string(t.AppendName(nil))) + "; ",
-		sent: map[string]bool{},
+	return &aside{project: project, table: string(t.AppendName(nil)), sent: map[string]bool{}}
+}
+
+// query is what goes before a page's: its snapshot, and the parked rows.
+func (a *aside) query(moment string) string {
+	parked := checkpoint.ParkedOf(a.project, a.table, moment) + "; "
+	if moment != "" {
+		return parked
 	}
+	return "COMMIT; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT; " + parked
 }
 
 // add puts the parked rows that are not at the target yet behind a page's own.

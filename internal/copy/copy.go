@@ -86,10 +86,11 @@ var ErrTable = errors.New("table cannot be copied")
 
 // A Copier copies once: after Run has returned it is spent.
 type Copier struct {
-	cfg    Config
-	tables []*table
-	marks  marks
-	pace   pace
+	cfg     Config
+	tables  []*table
+	marks   marks
+	moments moments
+	pace    pace
 }
 
 // New checks what is to be copied. It asks no tenant.
@@ -114,9 +115,10 @@ func New(cfg Config) (*Copier, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Copier{cfg: cfg, marks: marks{source: cfg.Watermarks}, pace: pace{rows: cfg.RowsPerSecond, bytes: cfg.BytesPerSecond}}
+	c.moments = moments{source: cfg.Source, marks: &c.marks}
 	seen := map[string]bool{}
 	for _, spec := range cfg.Tables {
-		t, err := newTable(spec, cfg.Source.Kind, cfg.ChunkBytes)
+		t, err := newTable(cfg.Source, spec, cfg.ChunkBytes)
 		if err == nil && cfg.Mutual {
 			t.ranges.aside = newAside(cfg.Project, t.source)
 		}

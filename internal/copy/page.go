@@ -28,7 +28,8 @@ type ranges struct {
 	down   []bool          // key columns in descending order
 	all    string          // SELECT of all columns
 	names  string          // SELECT of the key's columns
-	from   string          // FROM the table, by its identity
+	from   string          // FROM the table
+	index  string          // by its identity
 	up     string          // ORDER BY in the order of the index
 	back   string          // against it
 	where  string
@@ -37,7 +38,7 @@ type ranges struct {
 	aside  *aside // nil: no row of the table waits aside
 }
 
-func newRanges(t *change.Table, key *schema.Key, kind tenant.Kind, where string, budget int64) *ranges {
+func newRanges(source *tenant.Tenant, t *change.Table, key *schema.Key, where string, budget int64) *ranges {
 	r := &ranges{table: t, where: where, budget: budget}
 	r.limit.Store(firstRows)
 	for i, at := range t.Key {
@@ -58,8 +59,10 @@ func newRanges(t *change.Table, key *schema.Key, kind tenant.Kind, where string,
 		up = append(append(up, name...), asc...)
 		back = append(append(back, name...), desc...)
 	}
-	r.names, r.up, r.back = "SELECT "+string(names), string(up), string(back)
-	all := []byte("SELECT ")
+	var hint string
+	hint, r.index = source.ByKey(t, key)
+	r.names, r.up, r.back = "SELECT "+hint+string(names), string(up), string(back)
+	all := []byte("SELECT " + hint)
 	for i := range t.Columns {
 		if i > 0 {
 			all = append(all, ", "...)
@@ -67,11 +70,7 @@ func newRanges(t *change.Table, key *schema.Key, kind tenant.Kind, where string,
 		all = t.Columns[i].AppendSelect(all)
 	}
 	r.all = string(all)
-	from := t.AppendName([]byte(" FROM "))
-	if kind != tenant.OceanBase || key.Kind != schema.Primary { // there the table is its primary key
-		from = append(change.AppendIdent(append(from, " FORCE INDEX ("...), key.Name), ')')
-	}
-	r.from = string(from)
+	r.from = string(t.AppendName([]byte(" FROM ")))
 	return r
 }
 
@@ -125,7 +124,7 @@ func (r *ranges) appendTerm(dst []byte, i int, operator string, e *edge) []byte 
 
 // top gives the highest key of the whole table, nil if it has no row.
 func (r *ranges) top(ctx context.Context, s *tenant.Session) (*edge, error) {
-	query := r.names + r.from + " ORDER BY " + r.back + " LIMIT 1"
+	query := r.names + r.from + r.index + " ORDER BY " + r.back + " LIMIT 1"
 	var key []change.Value
 	err := s.Each(ctx, query, func(_ int, row []driver.Value) error {
 		for i := range r.key {
@@ -158,17 +157,18 @@ type page struct {
 // errFull ends a page before its limit of rows.
 var errFull = errors.New("page is full")
 
-// read gives the first rows of (from, to], as many as fit the budget.
-func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge) (*page, error) {
+// read gives the first rows of (from, to] as they were at a moment, as many as
+// fit the budget.
+func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge, at string) (*page, error) {
 	limit := r.limit.Load()
-	query := r.appendWhere([]byte(r.all+r.from), from, to)
+	query := r.appendWhere([]byte(r.all+r.from+at+r.index), from, to)
 	query = append(append(query, " ORDER BY "...), r.up...)
 	query = strconv.AppendInt(append(query, " LIMIT "...), limit, 10)
 	p := &page{}
 	a := &arena{}
 	var parked []checkpoint.ParkedRow
 	if r.aside != nil {
-		query = append([]byte(r.aside.query), query...)
+		query = append([]byte(r.aside.query(at)), query...)
 	}
 	err := s.Each(ctx, string(query), func(set int, row []driver.Value) error {
 		if r.aside != nil && set == 0 {

@@ -60,15 +60,13 @@ func (c *Copier) readTail(ctx context.Context, s *tenant.Session, t *table, jobs
 			return err
 		}
 		j := &job{table: t, span: rest}
-		t.begin(j, &c.marks)
-		p, err := t.ranges.read(ctx, s, rest.from, t.top)
-		if err != nil {
+		if err := t.read(ctx, s, j, t.top, &c.moments); err != nil {
 			return err
 		}
+		p := j.page
 		if !p.end {
 			j.high = p.last
 		}
-		j.page = p
 		if err := c.pace.wait(ctx, len(p.rows), p.bytes); err != nil {
 			return err
 		}
@@ -107,8 +105,10 @@ func (c *Copier) complete(ctx context.Context, t *table) error {
 	j := &job{table: t, page: &page{}}
 	note := appendNote(nil, c.cfg.Project, t.name, &span{rows: t.rows.Load(), bytes: t.bytes.Load()}, stateComplete)
 	for {
-		t.begin(j, &c.marks)
-		err := c.put(ctx, j, note)
+		err := t.begin(ctx, j, &c.moments)
+		if err == nil {
+			err = c.put(ctx, j, note)
+		}
 		if err == nil {
 			break
 		}
@@ -184,8 +184,7 @@ func (w *worker) fill(ctx context.Context, j *job) (err error) {
 		to = j.table.top
 	}
 	for {
-		j.table.begin(j, &w.marks)
-		if j.page, err = j.table.ranges.read(ctx, w.session, j.from, to); err != nil {
+		if err := j.table.read(ctx, w.session, j, to, &w.moments); err != nil {
 			return err
 		}
 		if err := w.pace.wait(ctx, len(j.page.rows), j.page.bytes); err != nil {
@@ -215,7 +214,7 @@ func (c *Copier) again(ctx context.Context, err error) error {
 	if !errors.Is(err, change.ErrReread) {
 		return err
 	}
-	return c.marks.take(ctx)
+	return c.moments.pass(ctx)
 }
 
 // chunk makes a page durable, together with the row that says how far the
@@ -235,14 +234,17 @@ func (c *Copier) chunk(ctx context.Context, j *job, reached *edge, p *page) erro
 
 // put hands a job's page to the Writer once the link has caught up with it.
 func (c *Copier) put(ctx context.Context, j *job, note []byte) error {
-	high, err := c.marks.high(ctx)
-	if err != nil {
-		return err
+	high := j.moment.high
+	if j.moment.at == "" {
+		var err error
+		if high, err = c.marks.high(ctx); err != nil {
+			return err
+		}
 	}
 	if err := c.cfg.Writer.WaitLow(ctx, high.Seq); err != nil {
 		return err
 	}
 	return c.cfg.Writer.Copy(ctx, &change.Chunk{
-		Table: j.table.source, Rows: j.page.rows, Low: j.mark, Oldest: j.table.oldest(), Note: string(note),
+		Table: j.table.source, Rows: j.page.rows, Low: j.moment.low, Oldest: j.table.oldest(), Note: string(note),
 	})
 }

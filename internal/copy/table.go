@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -46,11 +47,11 @@ type span struct {
 type job struct {
 	table *table
 	span
-	page *page
-	mark change.Watermark // low
+	page   *page
+	moment *moment // that the page was read at
 }
 
-func newTable(spec Table, kind tenant.Kind, budget int64) (*table, error) {
+func newTable(source *tenant.Tenant, spec Table, budget int64) (*table, error) {
 	s := spec.Source
 	if s == nil {
 		return nil, fmt.Errorf("copy: %w: no source table", ErrTable)
@@ -66,7 +67,7 @@ func newTable(spec Table, kind tenant.Kind, budget int64) (*table, error) {
 	t.database, t.target = spec.Target()
 	t.name = t.database + "." + t.target
 	t.slots = make(chan struct{}, ahead)
-	t.ranges = newRanges(t.source, key, kind, spec.Where, budget)
+	t.ranges = newRanges(source, t.source, key, spec.Where, budget)
 	return t, nil
 }
 
@@ -113,13 +114,31 @@ func (t *table) parseEdge(text *string) (*edge, error) {
 	return e, nil
 }
 
-// begin gives a job its low watermark. From here on the Writer keeps what the
-// link touches from that mark on, until end.
-func (t *table) begin(j *job, m *marks) {
+// begin gives a job its moment. From here on the Writer keeps what the link
+// touches from its low watermark on, until end.
+func (t *table) begin(ctx context.Context, j *job, m *moments) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	j.mark = m.latest()
-	t.lows[j] = j.mark.Seq
+	if j.moment, err = m.latest(ctx); err == nil {
+		t.lows[j] = j.moment.low.Seq
+	}
+	return err
+}
+
+// lost is how often a job takes another moment because the server has let one go.
+const lost = 5
+
+// read gives a job the next page of (from, to], as it was at its moment.
+func (t *table) read(ctx context.Context, s *tenant.Session, j *job, to *edge, m *moments) error {
+	for n := 1; ; n++ {
+		err := t.begin(ctx, j, m)
+		if err == nil {
+			j.page, err = t.ranges.read(ctx, s, j.from, to, j.moment.at)
+		}
+		if err == nil || n == lost || !m.lost(j, err) {
+			return err
+		}
+	}
 }
 
 // end says that a job is durable.

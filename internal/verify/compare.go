@@ -67,11 +67,21 @@ func (t *comparison) readA(ctx context.Context, spans chan<- *span) (err error) 
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var low []change.Value
+	var m moments
 	for {
-		r, err := t.sides[0].read(ctx, s, low)
+		at, err := m.next(ctx, t.sides)
 		if err != nil {
 			return err
 		}
+		r, err := t.sides[0].read(ctx, s, at[0], low)
+		if lost(at[0], err) {
+			m = moments{off: true}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.at = at[1]
 		select {
 		case spans <- r:
 		case <-ctx.Done():
@@ -90,18 +100,12 @@ func (t *comparison) readB(ctx context.Context, spans <-chan *span) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(), t.closeAgain()) }()
-	b := t.sides[1]
 	for r := range spans {
-		err := b.each(ctx, s, b.between(r.low, r.high), "", func(image []change.Value) error {
-			key := b.keyOf(image)
-			mine := r.rows[key]
-			delete(r.rows, key)
-			if same(mine, image) {
-				t.equal(1)
-				return nil
-			}
-			return t.suspect(ctx, key, mine, image)
-		})
+		n, err := t.compare(ctx, s, r)
+		if n == 0 && lost(r.at, err) {
+			r.at = ""
+			_, err = t.compare(ctx, s, r)
+		}
 		if err != nil {
 			return err
 		}
@@ -115,6 +119,23 @@ func (t *comparison) readB(ctx context.Context, spans <-chan *span) (err error) 
 		return context.Cause(ctx)
 	}
 	return t.settle(ctx)
+}
+
+// compare takes B's rows of a range out of A's. It gives how many there were.
+func (t *comparison) compare(ctx context.Context, s *tenant.Session, r *span) (n int, err error) {
+	b := t.sides[1]
+	err = b.each(ctx, s, r.at, b.between(r.low, r.high), "", func(image []change.Value) error {
+		n++
+		key := b.keyOf(image)
+		mine := r.rows[key]
+		delete(r.rows, key)
+		if same(mine, image) {
+			t.equal(1)
+			return nil
+		}
+		return t.suspect(ctx, key, mine, image)
+	})
+	return n, err
 }
 
 // same compares two images; nil is no row.

@@ -87,7 +87,7 @@ func (t *comparison) reread(ctx context.Context, batch []*suspect) (open []*susp
 			}
 		}
 		images[i] = map[string][]change.Value{}
-		err := s.each(ctx, t.again[i], s.oneOf(keys), "", func(image []change.Value) error {
+		err := s.each(ctx, t.again[i], "", s.oneOf(keys), "", func(image []change.Value) error {
 			images[i][s.keyOf(image)] = change.CloneImage(image)
 			return nil
 		})

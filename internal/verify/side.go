@@ -24,13 +24,16 @@ type side struct {
 	columns []change.Column
 	key     []int // places in columns
 	head    string
+	index   string // behind the table's name and moment
 	order   string
 	where   string
 }
 
 func newSide(t *tenant.Tenant, table *schema.Table, cols *columns, where string, pick func(*columns) []int) *side {
 	s := &side{tenant: t, key: cols.key, where: where}
-	head := []byte("SELECT ")
+	hint, index := t.ByKey(table.Change(), table.Identity())
+	s.index = index
+	head := []byte("SELECT " + hint)
 	for i, at := range pick(cols) {
 		if i > 0 {
 			head = append(head, ", "...)
@@ -38,12 +41,7 @@ func newSide(t *tenant.Tenant, table *schema.Table, cols *columns, where string,
 		s.columns = append(s.columns, table.Columns[at].Column)
 		head = s.columns[i].AppendSelect(head)
 	}
-	identity := table.Identity()
-	head = table.Change().AppendName(append(head, " FROM "...))
-	if t.Kind != tenant.OceanBase || identity.Kind != schema.Primary { // there the table is its primary key
-		head = append(change.AppendIdent(append(head, " FORCE INDEX ("...), identity.Name), ')')
-	}
-	s.head = string(head)
+	s.head = string(table.Change().AppendName(append(head, " FROM "...)))
 	var order []byte
 	for i, at := range s.key {
 		if i > 0 {
@@ -55,10 +53,10 @@ func newSide(t *tenant.Tenant, table *schema.Table, cols *columns, where string,
 	return s
 }
 
-// each gives fn the images that a condition selects. An image is valid until
-// fn returns.
-func (s *side) each(ctx context.Context, session *tenant.Session, condition, tail string, fn func(image []change.Value) error) error {
-	query := s.head
+// each gives fn the images that a condition selects, as they were at a moment;
+// empty: as they are. An image is valid until fn returns.
+func (s *side) each(ctx context.Context, session *tenant.Session, at, condition, tail string, fn func(image []change.Value) error) error {
+	query := s.head + at + s.index
 	switch {
 	case condition != "" && s.where != "":
 		query += " WHERE (" + condition + ") AND (" + s.where + ")"
@@ -86,6 +84,7 @@ func (s *side) each(ctx context.Context, session *tenant.Session, condition, tai
 // A span is a range of keys, low excluded and high included. nil is open.
 type span struct {
 	low, high []change.Value
+	at        string                    // the moment of B
 	rows      map[string][]change.Value // of A, by keyOf
 }
 
@@ -93,12 +92,12 @@ type span struct {
 var errFull = errors.New("range is full")
 
 // read gives A's next rows behind low.
-func (s *side) read(ctx context.Context, session *tenant.Session, low []change.Value) (*span, error) {
+func (s *side) read(ctx context.Context, session *tenant.Session, at string, low []change.Value) (*span, error) {
 	r := &span{low: low, rows: map[string][]change.Value{}}
 	size, count := 0, 0
 	var last []change.Value
 	tail := " ORDER BY " + s.order + " LIMIT " + strconv.Itoa(rangeRows)
-	err := s.each(ctx, session, s.between(low, nil), tail, func(image []change.Value) error {
+	err := s.each(ctx, session, at, s.between(low, nil), tail, func(image []change.Value) error {
 		last = change.CloneImage(image)
 		r.rows[s.keyOf(last)] = last
 		count++
