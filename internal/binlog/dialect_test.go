@@ -75,6 +75,15 @@ func TestUncheckedRotation(t *testing.T) {
 	require.Equal(t, "mysql-bin.000001", r.file)
 }
 
+// TestLoginFails has a server that wants what the library does not have.
+func TestLoginFails(t *testing.T) {
+	s := serve(t, nil)
+	s.auth = gomysql.AUTH_CACHING_SHA2_PASSWORD
+	_, err := Open(t.Context(), obConfig(t, s), obStart)
+	require.ErrorContains(t, err, "log in to the change stream")
+	require.Equal(t, tenant.Reconnect, tenant.Classify(err))
+}
+
 // TestServiceDump asks by set and by file.
 func TestServiceDump(t *testing.T) {
 	whole := plainStream(obCommit, obCommit+1)

@@ -33,8 +33,13 @@ const (
 
 // openDump logs in and asks for the log from cursor on. client does handshake
 // and login; from the dump command on the connection is ours.
-func openDump(ctx context.Context, cfg *Config, at *cursor) (*dump, error) {
+func openDump(ctx context.Context, cfg *Config, at *cursor) (_ *dump, err error) {
 	var raw net.Conn
+	defer func() { // the library panics on answers that it does not expect
+		if p := recover(); p != nil {
+			err = errors.Join(broken("log in to the change stream", fmt.Errorf("%v", p)), raw.Close())
+		}
+	}()
 	stop := func() bool { return true }
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		var err error

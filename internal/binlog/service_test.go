@@ -32,6 +32,7 @@ type service struct {
 	checksum string   // the answer to the question for it: "-" is none, "!" an error
 	asked    []string
 	commands [][]byte
+	auth     string
 	skip     bool // leave out what a dump says that it has
 }
 
@@ -40,7 +41,7 @@ func serve(t *testing.T, streams ...[]byte) *service {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &service{address: listener.Addr().String(), streams: streams, checksum: "CRC32"}
+	s := &service{address: listener.Addr().String(), streams: streams, checksum: "CRC32", auth: gomysql.AUTH_NATIVE_PASSWORD}
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() {
@@ -70,7 +71,7 @@ var obServer = sync.OnceValue(func() *server.Server {
 })
 
 func (s *service) session(ctx context.Context, conn net.Conn) error {
-	users := server.NewInMemoryAuthenticationHandler(gomysql.AUTH_NATIVE_PASSWORD)
+	users := server.NewInMemoryAuthenticationHandler(s.auth)
 	if err := users.AddUser("u", "p"); err != nil {
 		return err
 	}
