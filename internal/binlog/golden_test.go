@@ -123,7 +123,7 @@ func compareWithLibrary(t *testing.T, raw []byte, txns []*change.Txn) {
 		switch x := e.Event.(type) {
 		case *replication.GTIDEvent:
 			seen[last] = true
-			last = fmt.Sprint(x.SID, x.GNO)
+			last = fmt.Sprintf("%x:%d", x.SID, x.GNO)
 		case *replication.RowsEvent:
 			if len(got) == 0 || string(x.Table.Schema) != got[0].Table.Database || string(x.Table.Table) != got[0].Table.Name || seen[last] {
 				continue
