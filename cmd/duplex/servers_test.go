@@ -96,6 +96,19 @@ func TestLife(t *testing.T) {
 	out, _ = w.says(t, exitGood, "check", w.file, "--log-level", "debug")
 	require.Contains(t, out, "✓ loop-probe")
 
+	run(t, w.west, "CREATE TABLE inn.bill (no int AUTO_INCREMENT PRIMARY KEY)")
+	run(t, w.east, "SET GLOBAL auto_increment_offset = 1")
+	out, _ = w.says(t, exitGood, "check", "--fix-sql", w.file)
+	require.Equal(t, `-- at west
+SET GLOBAL auto_increment_increment = 2;
+SET GLOBAL auto_increment_offset = 1;
+-- at east
+SET GLOBAL auto_increment_increment = 2;
+SET GLOBAL auto_increment_offset = 2;
+`, out)
+	run(t, w.east, "SET GLOBAL auto_increment_offset = 2")
+	run(t, w.west, "DROP TABLE inn.bill")
+
 	out, err = w.says(t, exitGood, "run", w.file, "--until", "verified", "--log-level", "debug")
 	require.Contains(t, err, "incremental")
 	require.Contains(t, out, "west and east are equal")
