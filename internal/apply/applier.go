@@ -39,6 +39,7 @@ type Config struct {
 	// Place gives a source table's name in the target.
 	Place func(database, table string) (string, string)
 	Peer  int // rank of the source's site
+	DDL   DDL
 	// Rule is the conflict rule of a source table, named as there, in a target that
 	// nobody else writes: it judges rows that are not as the log says. Relate's rules
 	// take its place. nil: the source's row is taken and the other logged.
@@ -150,6 +151,7 @@ func (a *Applier) fetch(ctx context.Context, src Source) error {
 			}
 			continue
 		}
+		statement := txn.DDL != nil
 		n, err := a.node(ctx, txn)
 		if err == nil {
 			err = a.window.push(ctx, n)
@@ -160,6 +162,11 @@ func (a *Applier) fetch(ctx context.Context, src Source) error {
 		if a.window.skip.Has(n.seq) { // applied by an earlier run
 			a.count.passed.Add(1)
 			if err := txn.Rows.Close(); err != nil {
+				return err
+			}
+		}
+		if statement { // rows behind it are of tables as they are after it
+			if err := a.window.waitLow(ctx, n.seq+1); err != nil {
 				return err
 			}
 		}
@@ -178,9 +185,12 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 	}
 	var scratch [256]byte
 	err := txn.Rows.Each(func(row *change.Row) error {
-		p, err := a.plan(ctx, row.Table)
+		p, err := a.plan(ctx, row.Table, txn.Stamp.Seen.Low)
 		if err != nil {
 			return fmt.Errorf("transaction %s: %w", txn.ID, err)
+		}
+		if p.gone {
+			return nil
 		}
 		inCopy := a.window.inCopy(p.name)
 		for _, image := range [][]change.Value{p.image(row.Before), p.image(row.After)} {
@@ -217,18 +227,37 @@ func (n *node) addTouch(p *plan, image []change.Value) {
 	n.touch = append(n.touch, t)
 }
 
-// plan finds how rows of a source table are written.
-func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error) {
+// plan finds how rows of a source table are written, of a transaction that knows
+// the target's statements below seen.
+func (a *Applier) plan(ctx context.Context, source *change.Table, seen uint64) (*plan, error) {
+	p, err := a.findPlan(ctx, source, seen)
+	if errors.Is(err, ErrTable) && a.site != nil { // a statement of the target's own may have changed it that nobody has read yet
+		if eerr := a.site.End(ctx); eerr != nil {
+			return nil, eerr
+		}
+	}
+	return p, err
+}
+
+func (a *Applier) findPlan(ctx context.Context, source *change.Table, seen uint64) (*plan, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p := a.plans[source]; p != nil {
 		return p, nil
 	}
 	t, err := a.target(ctx, source)
+	var m *schema.Mapping
+	if gone := false; a.cfg.DDL.Toward != nil && (err == nil || errors.Is(err, ErrTable)) {
+		if m, gone, _ = a.cfg.DDL.Toward(source, seen, t); gone {
+			p := &plan{gone: true}
+			a.plans[source] = p
+			return p, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.fit(source, t)
+	p, err := a.fit(source, t, m)
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +266,8 @@ func (a *Applier) plan(ctx context.Context, source *change.Table) (*plan, error)
 }
 
 // fit makes a plan, with what is known of its target table.
-func (a *Applier) fit(source *change.Table, t *schema.Table) (*plan, error) {
-	p, err := newPlan(source, t)
+func (a *Applier) fit(source *change.Table, t *schema.Table, m *schema.Mapping) (*plan, error) {
+	p, err := newPlan(source, t, m)
 	if err != nil {
 		return nil, err
 	}
@@ -265,11 +294,11 @@ func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
 	if r == nil {
 		return nil, fmt.Errorf("%w: %s is not known at site %s", ErrTable, name, a.cfg.Target.Site)
 	}
-	t, err := a.cfg.Target.Table(ctx, r.table.Database, r.table.Name)
+	t, err := a.now(ctx, r.table.Database, r.table.Name)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.fit(t.Change(), t)
+	p, err := a.fit(t.Change(), t, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -279,11 +308,22 @@ func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
 
 func (a *Applier) target(ctx context.Context, source *change.Table) (*schema.Table, error) {
 	database, name := a.cfg.Place(source.Database, source.Name)
-	t, err := a.cfg.Target.Table(ctx, database, name)
+	t, err := a.now(ctx, database, name)
 	if errors.Is(err, tenant.ErrNoTable) {
 		return nil, fmt.Errorf("%w: %s.%s does not exist in the target, site %s", ErrTable, database, name, a.cfg.Target.Site)
 	}
 	return t, err
+}
+
+// now gives a table of the target. Where what its application wrote is judged,
+// all that is remembered is laid out as the tables were when the attempt began.
+func (a *Applier) now(ctx context.Context, database, name string) (*schema.Table, error) {
+	if a.cfg.DDL.Now != nil {
+		if t := a.cfg.DDL.Now(database, name); t != nil {
+			return t, nil
+		}
+	}
+	return a.cfg.Target.Table(ctx, database, name)
 }
 
 // forgetPlans makes the catalogue be read again.

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"duplex/internal/change"
@@ -77,9 +78,12 @@ func (w *window) waitDone(ctx context.Context, n *node) error {
 // fails: whether the chunk is in is then to be read from what Note wrote.
 // It changes Rows.
 func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
-	p, err := a.plan(ctx, c.Table)
+	p, err := a.plan(ctx, c.Table, c.Low.Seen.Low)
 	if err != nil {
 		return err
+	}
+	if p.gone { // the next attempt does not copy it
+		return fmt.Errorf("%w: %s was dropped at the target while it was copied", ErrTable, c.Table)
 	}
 	n := &node{chunk: c}
 	for i, image := range c.Rows {
@@ -124,4 +128,11 @@ func (w *window) inCopy(name string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.copies[name] != nil
+}
+
+// copying reports whether any table is being copied.
+func (w *window) copying() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.copies) > 0
 }

@@ -12,9 +12,13 @@ import (
 // it was. It always comes wrapped in a *Mismatch.
 var ErrMismatch = errors.New("row differs from the before image")
 
-// ErrStatement says that the log holds a statement that takes rows away in a
-// form that is no row change, and that nobody has carried over.
+// ErrStatement says that the log holds a statement that changes definitions and
+// is not carried, and that nobody has said what is to become of it.
 var ErrStatement = errors.New("statement is not carried")
+
+// ErrRedefined ends a run behind a statement that has changed the target's
+// tables: all that is remembered of them is to be read anew.
+var ErrRedefined = errors.New("the target's tables are others now")
 
 // ErrTable says that a table of the source has no fitting table in the target.
 var ErrTable = errors.New("table does not fit")

@@ -73,9 +73,21 @@ func (l *lane) run(ctx context.Context) error {
 			return err
 		}
 		if err := l.apply(ctx, group); err != nil {
-			return fmt.Errorf("link %s: %w", l.cfg.Link, err)
+			return fmt.Errorf("link %s: %w", l.cfg.Link, l.explained(ctx, err))
 		}
 	}
+}
+
+// explained gives err, or what is behind it: the target's application may have
+// changed a table, and its reader, at the end of the log, knows.
+func (l *lane) explained(ctx context.Context, err error) error {
+	if l.site == nil || tenant.Code(err) == 0 || tenant.Classify(err).Passing() {
+		return err
+	}
+	if eerr := l.site.End(ctx); eerr != nil {
+		return eerr
+	}
+	return err
 }
 
 // killTimeout bounds the attempt to end a session that broke.
@@ -109,6 +121,10 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if err == nil {
 			l.account(group)
 			l.window.finish(group)
+			if l.current.redefined {
+				failpoint("ddl-done")
+				return ErrRedefined
+			}
 			return nil
 		}
 		class := tenant.Classify(err)
@@ -213,8 +229,8 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 			continue
 		}
 		err := n.txn.Rows.Each(func(row *change.Row) error {
-			p, err := l.plan(ctx, row.Table)
-			if err == nil {
+			p, err := l.plan(ctx, row.Table, n.txn.Stamp.Seen.Low)
+			if err == nil && !p.gone {
 				b.add(p, row, origin{no, n.txn.ID})
 			}
 			return err
@@ -259,8 +275,8 @@ func (t *target) steps(ctx context.Context, txn *change.Txn) error {
 	t.spooled = true
 	b := newBatch(true)
 	err := txn.Rows.Each(func(row *change.Row) error {
-		p, err := t.plan(ctx, row.Table)
-		if err != nil {
+		p, err := t.plan(ctx, row.Table, txn.Stamp.Seen.Low)
+		if err != nil || p.gone {
 			return err
 		}
 		b.add(p, row, origin{0, txn.ID})

@@ -23,7 +23,7 @@ func (m *mender) run(ctx context.Context) error {
 	}
 	for {
 		if err := m.mendAll(ctx); err != nil {
-			return fmt.Errorf("link %s: late check: %w", m.cfg.Link, err)
+			return fmt.Errorf("link %s: late check: %w", m.cfg.Link, m.explained(ctx, err))
 		}
 		m.wake()
 		select {
@@ -118,7 +118,9 @@ func (m *mender) take(failed int) (tasks []*conflict.Task) {
 				return
 			}
 			for _, t := range all {
-				if t.Revisit && !t.Always && !m.parked.Has(t.Key) && !m.parked.any(t.Released) && !m.parked.any(t.Given) {
+				if m.relations.tables[t.Key.Table] == nil { // a statement has taken the table away
+					o.Done(t)
+				} else if t.Revisit && !t.Always && !m.parked.Has(t.Key) && !m.parked.any(t.Released) && !m.parked.any(t.Given) {
 					o.Done(t)
 				} else {
 					tasks = append(tasks, t)

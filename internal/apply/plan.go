@@ -19,10 +19,12 @@ import (
 // of target.Columns.
 type plan struct {
 	target   *change.Table
-	from     []int // per target column: its place in the source's images, -1 if the source lacks it
-	same     bool  // the orders agree: images can be used as they are
-	write    []int // target columns that are written: not generated, known to the source
-	key      []int // target columns of the identity
+	gone     bool           // a statement has taken the table away: its rows are void
+	from     []int          // per target column: its place in the source's images, -1 if the source lacks it
+	fill     []change.Value // per target column: what the source's rows hold in one that it lacks
+	same     bool           // the orders agree: images can be used as they are
+	write    []int          // target columns that are written: not generated, known to the source
+	key      []int          // target columns of the identity
 	indexes  []index
 	uniques  [][]int // target columns of the unique keys that are not the identity
 	force    string  // makes the server find rows by the identity alone
@@ -45,9 +47,10 @@ type index struct {
 	read   bool
 }
 
-// newPlan fits source to target. It fails with ErrTable if a column of the
-// source has no place in the target or rows cannot be told apart.
-func newPlan(source *change.Table, target *schema.Table) (*plan, error) {
+// newPlan fits source to target: by m, or by the names of columns where that is
+// nil. It fails with ErrTable if a column of the source has no place in the
+// target or rows cannot be told apart.
+func newPlan(source *change.Table, target *schema.Table, m *schema.Mapping) (*plan, error) {
 	p := &plan{target: target.Change(), same: len(source.Columns) == len(target.Columns)}
 	p.name = string(p.target.AppendName(nil))
 	p.key = p.target.Key
@@ -55,16 +58,16 @@ func newPlan(source *change.Table, target *schema.Table) (*plan, error) {
 		return nil, fmt.Errorf("%w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, target)
 	}
 	for i := range source.Columns {
-		if target.Column(source.Columns[i].Name) < 0 {
+		if m == nil && target.Column(source.Columns[i].Name) < 0 {
 			return nil, fmt.Errorf("%w: column %s of %s does not exist in the target's %s", ErrTable, source.Columns[i].Name, source, target)
 		}
 	}
 	for i := range target.Columns {
 		c := &target.Columns[i]
-		at := slices.IndexFunc(source.Columns, func(s change.Column) bool { return s.Name == c.Name })
-		p.from = append(p.from, at)
+		at, fill, known := sourceOf(source, c, m, i)
+		p.from, p.fill = append(p.from, at), append(p.fill, fill)
 		p.same = p.same && at == i
-		if at >= 0 && !c.Generated {
+		if known && !c.Generated {
 			p.write = append(p.write, i)
 		}
 		if at < 0 && slices.Contains(p.key, i) {
@@ -74,6 +77,17 @@ func newPlan(source *change.Table, target *schema.Table) (*plan, error) {
 	p.addIndexes(target)
 	p.texts()
 	return p, nil
+}
+
+// sourceOf says where the values of a target column come from: its place at the
+// source, or -1 and what it holds in all of the source's rows. known is false
+// where nothing is known of it.
+func sourceOf(source *change.Table, c *schema.Column, m *schema.Mapping, i int) (at int, fill change.Value, known bool) {
+	if m != nil {
+		return m.Source(i)
+	}
+	at = slices.IndexFunc(source.Columns, func(s change.Column) bool { return s.Name == c.Name })
+	return at, change.Value{}, at >= 0
 }
 
 func (p *plan) addIndexes(t *schema.Table) {
@@ -157,6 +171,8 @@ func (p *plan) image(source []change.Value) []change.Value {
 	for i, at := range p.from {
 		if at >= 0 {
 			out[i] = source[at]
+		} else {
+			out[i] = p.fill[i]
 		}
 	}
 	return out

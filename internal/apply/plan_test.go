@@ -25,7 +25,7 @@ func key(kind schema.KeyKind, name string, parts ...schema.KeyPart) schema.Key {
 func on(column string) schema.KeyPart { return schema.KeyPart{Column: column} }
 
 func testPlan(t *testing.T, table *schema.Table) *plan {
-	p, err := newPlan(table.Change(), table)
+	p, err := newPlan(table.Change(), table, nil)
 	require.NoError(t, err)
 	return p
 }
@@ -87,11 +87,11 @@ func TestTargetThatDoesNotFit(t *testing.T) {
 	target := &schema.Table{Database: "d", Name: "t", Columns: []schema.Column{column("id", change.Int)},
 		Keys: []schema.Key{key(schema.Primary, "PRIMARY", on("id"))}}
 	source := &change.Table{Database: "d", Name: "t", Columns: []change.Column{{Name: "id", Kind: change.Int}, {Name: "new", Kind: change.Int}}}
-	_, err := newPlan(source, target)
+	_, err := newPlan(source, target, nil)
 	require.ErrorIs(t, err, ErrTable)
 	require.ErrorContains(t, err, "column new of d.t")
 	target.Keys = nil
-	_, err = newPlan(target.Change(), target)
+	_, err = newPlan(target.Change(), target, nil)
 	require.ErrorContains(t, err, "neither a primary key nor a unique key")
 }
 

@@ -242,7 +242,7 @@ func written(p *plan, image []change.Value, head, end string) (string, string) {
 // extra reports whether the target has columns that the source lacks.
 func (p *plan) extra() bool {
 	for i, at := range p.from {
-		if at < 0 && !p.target.Columns[i].Generated {
+		if at < 0 && !p.target.Columns[i].Generated && !slices.Contains(p.write, i) {
 			return true
 		}
 	}

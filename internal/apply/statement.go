@@ -2,45 +2,117 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"duplex/internal/change"
+	"duplex/internal/checkpoint"
 	"duplex/internal/schema"
 )
 
 // Ours begins every statement by which Duplex itself changes a definition, so
 // that the links know it in the log.
-const Ours = "/* duplex */ "
+const Ours = change.OwnMark + " */ "
 
-// statement meets a DDL statement in the log. None is carried: it is noted in
-// ddl_log, and the link goes on with the tables as they are. A statement that
-// takes rows away, which no row event shows, stops the link until somebody has
-// run it on the other side as well and says so in ddl_log.
+// DDL says what a link does with statements that change definitions.
+type DDL struct {
+	// Carries reports whether the link carries a statement of a version; nil: it
+	// carries none, and passes over those that take no rows away.
+	Carries func(version int64) bool
+	// Ignore passes over statements that the other link carries, instead of
+	// stopping.
+	Ignore  bool
+	Source  Catalogue
+	Dialect schema.Dialect // of the source
+	From    string         // the source's site, for messages
+	Match   func(database, table string) bool
+	TwoWay  bool // the target is written too
+
+	// Of a target that is written too; nil elsewhere.
+	Now    func(database, table string) *schema.Table                                                  // its tables as the attempt knows them
+	Toward func(rows *change.Table, seen uint64, now *schema.Table) (m *schema.Mapping, gone, ok bool) // from the source's rows to them
+}
+
+// A Catalogue knows what the source's tables were at each place of its log.
+type Catalogue interface {
+	// At gives what a table is for the transaction seq; nil if there is none.
+	At(name schema.Name, seq uint64) *schema.Table
+	// Changed gives what the statement seq has made of tables.
+	Changed(seq uint64) []schema.Version
+}
+
+// statement meets a DDL statement in the log: it is carried, refused or passed
+// over, and what was done stands in ddl_log.
 func (t *target) statement(ctx context.Context, txn *change.Txn) error {
 	t.forgetPlans()
-	text := strings.TrimSpace(txn.DDL.Text)
-	if strings.HasPrefix(text, strings.TrimSpace(Ours)) {
+	if txn.DDL.Ours {
 		return t.write(ctx, newBatch(false), true)
 	}
-	seq := txn.Stamp.Seq
-	state, err := t.store.Statement(ctx, t.session, seq)
+	st, err := t.store.Statement(ctx, txn.Stamp.Seq)
 	if err != nil {
 		return err
 	}
-	if takesRows(schema.Classify(text, txn.DDL.Database).Verb) && state != "done" && state != "ignored" {
-		if err := t.store.NoteStatement(ctx, t.session, seq, text, "refused"); err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: %q (transaction %s): run the same on site %s, then there: "+
-			"UPDATE duplex.ddl_log SET state = 'done' WHERE link = '%s' AND seq = %d, and start again",
-			ErrStatement, short(text), txn.ID, t.cfg.Target.Site, t.cfg.Link, seq)
+	noted := st.State == checkpoint.Done || st.State == checkpoint.Ignored
+	st.Seq, st.Text, st.Seen = txn.Stamp.Seq, strings.TrimSpace(txn.DDL.Text), txn.Stamp.Seen
+	switch {
+	case noted:
+	case t.cfg.DDL.Carries == nil:
+		err = t.seen(ctx, txn, &st)
+	case !t.cfg.DDL.Carries(txn.Stamp.Version):
+		err = t.foreign(ctx, txn, &st)
+	default:
+		err = t.carry(ctx, txn, &st)
 	}
-	if state == "" {
-		t.cfg.Log.Warn("statement seen, not carried", "link", t.cfg.Link, "statement", short(text), "transaction", txn.ID)
-		t.tail = append(t.tail, t.store.StatementNote(seq, text, "ignored"))
+	if err != nil {
+		return err
 	}
 	return t.write(ctx, newBatch(false), true)
+}
+
+// seen notes a statement where no link carries any. One that takes rows away,
+// which no row event shows, stops the link.
+func (t *target) seen(ctx context.Context, txn *change.Txn, st *checkpoint.Statement) error {
+	if takesRows(schema.Classify(st.Text, txn.DDL.Database).Verb) {
+		return t.refuse(ctx, txn, st, "no link of the project carries statements, and this one takes rows away",
+			fmt.Sprintf("run the same on site %s and say `duplex ddl done`", t.cfg.Target.Site))
+	}
+	t.cfg.Log.Warn("statement seen, not carried", "link", t.cfg.Link, "statement", short(st.Text), "transaction", txn.ID)
+	t.ignore(st, "no link of the project carries statements")
+	return nil
+}
+
+// foreign meets a statement on the link that carries none.
+func (t *target) foreign(ctx context.Context, txn *change.Txn, st *checkpoint.Statement) error {
+	const why = "statements are carried from the other site only"
+	switch schema.Classify(st.Text, txn.DDL.Database).Verb {
+	case schema.CreateView, schema.DropView, schema.AlterTrigger:
+		t.ignore(st, why+"; no row depends on it")
+		return nil
+	}
+	if t.cfg.DDL.Ignore {
+		t.cfg.Log.Warn("statement of the site that carries none, ignored", "link", t.cfg.Link, "statement", short(st.Text), "transaction", txn.ID)
+		t.ignore(st, why)
+		return nil
+	}
+	return t.refuse(ctx, txn, st, why, fmt.Sprintf("take it back on site %s and say `duplex ddl skip`, or run the same on site %s and say `duplex ddl done`",
+		t.cfg.DDL.From, t.cfg.Target.Site))
+}
+
+// ignore notes a statement together with the transaction.
+func (t *target) ignore(st *checkpoint.Statement, why string) {
+	st.State, st.Reason = checkpoint.Ignored, why
+	t.tail = append(t.tail, string(t.store.AppendStatement(nil, *st)))
+}
+
+// refuse stops the link at a statement.
+func (t *target) refuse(ctx context.Context, txn *change.Txn, st *checkpoint.Statement, why, remedy string) error {
+	st.State, st.Reason = checkpoint.Refused, why
+	if err := t.store.NoteStatement(ctx, *st); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %q, run on site %s (transaction %s): %s: %s (link %s, seq %d)",
+		ErrStatement, short(st.Text), t.cfg.DDL.From, txn.ID, why, remedy, t.cfg.Link, st.Seq)
 }
 
 func takesRows(v schema.Verb) bool {
@@ -49,4 +121,42 @@ func takesRows(v schema.Verb) bool {
 		return true
 	}
 	return false
+}
+
+// carry runs at the target what follows from a statement.
+func (t *target) carry(ctx context.Context, txn *change.Txn, st *checkpoint.Statement) error {
+	c := schema.Carrying{
+		Text: st.Text, Database: txn.DDL.Database, From: t.cfg.DDL.Dialect, To: schema.Dialect(t.cfg.Target.Kind),
+		Versions: t.cfg.DDL.Source.Changed(st.Seq), Before: func(n schema.Name) *schema.Table { return t.cfg.DDL.Source.At(n, st.Seq) },
+		Match: func(n schema.Name) bool { return t.cfg.DDL.Match(n.Database, n.Name) },
+		Place: func(n schema.Name) schema.Name {
+			d, name := t.cfg.Place(n.Database, n.Name)
+			return schema.Name{Database: d, Name: name}
+		},
+		TwoWay: t.cfg.DDL.TwoWay,
+	}
+	remedy := fmt.Sprintf("run on site %s what brings its tables to the same, and say `duplex ddl done`, or `duplex ddl skip` where nothing is to follow",
+		t.cfg.Target.Site)
+	steps, err := c.Steps()
+	if r, ok := errors.AsType[*schema.Refusal](err); ok {
+		return t.refuse(ctx, txn, st, r.Reason, remedy)
+	}
+	if err != nil || len(steps) == 0 {
+		return err
+	}
+	if t.window.copying() && c.Renames() {
+		return t.refuse(ctx, txn, st, "a table gets another name while tables are being copied", remedy)
+	}
+	err = t.run(ctx, txn, &c, steps, st)
+	if r, ok := errors.AsType[*schema.Refusal](err); ok {
+		return t.refuse(ctx, txn, st, r.Reason, remedy)
+	}
+	if err != nil {
+		return err
+	}
+	st.State, st.Reason = checkpoint.Done, ""
+	t.tail = append(t.tail, string(t.store.AppendStatement(nil, *st)))
+	t.redefined = t.cfg.DDL.TwoWay && c.Redefines()
+	t.cfg.Log.Info("statement carried", "link", t.cfg.Link, "statement", short(st.Text), "transaction", txn.ID)
+	return nil
 }

@@ -28,6 +28,8 @@ type target struct {
 	logged    int
 	parks     []parkedVersion
 
+	redefined bool // a statement was run that changes what tables are
+
 	head   []byte   // BEGIN and the fence; empty once sent
 	marked bool     // the checkpoint row, first among the writes, is sent
 	tail   []string // statements before COMMIT

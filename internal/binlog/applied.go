@@ -142,7 +142,7 @@ func (r *Reader) keepRow(row *change.Row) error {
 			continue
 		}
 		if k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.Columns, t.Key, image)}, unique); k != nil {
-			k.table.add(image, i == 0)
+			k.table.add(r.layoutNow(t, name).Image(image), i == 0)
 		}
 	}
 	return nil
@@ -206,7 +206,7 @@ func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, e *rep
 		if err != nil {
 			return err
 		}
-		k.table.add(image, before(op, i))
+		k.table.add(r.layoutNow(t.table, name).Image(image), before(op, i))
 	}
 	return nil
 }
@@ -252,6 +252,11 @@ func (r *Reader) parkedRows(t *logTable, op change.Op, e *replication.RowsEvent)
 		a := r.group.applied
 		a.Parked = append(a.Parked, key)
 		if k := r.keepKey(key, true); k != nil {
+			if r.cfg.Conflicts.Now != nil {
+				if now := r.cfg.Conflicts.Now(key.Table); now != nil {
+					image = r.history.Counted(image, now)
+				}
+			}
 			k.parked.add(image, before(op, i))
 		}
 	}

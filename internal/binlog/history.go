@@ -25,6 +25,7 @@ type History struct {
 
 	mu     sync.Mutex
 	tables map[schema.Name][]*version // each in order of from
+	fresh  map[uint64]bool            // statements that nobody had read before
 }
 
 // Versions is where a history is stored.
@@ -59,7 +60,7 @@ func newVersion(from uint64, v schema.Version) *version {
 
 // OpenHistory reads what is stored of a site's tables.
 func OpenHistory(ctx context.Context, t *tenant.Tenant, store Versions) (*History, error) {
-	h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}}
+	h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
 	all, err := store.Read(ctx)
 	for _, v := range all {
 		h.put(newVersion(v.From, v.Version))
@@ -69,7 +70,7 @@ func OpenHistory(ctx context.Context, t *tenant.Tenant, store Versions) (*Histor
 
 // unstored is a history for one reader alone.
 func unstored(t *tenant.Tenant) *History {
-	return &History{tenant: t, tables: map[schema.Name][]*version{}}
+	return &History{tenant: t, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
 }
 
 // beginTries is how often the catalogue is read until it is the same before and
@@ -96,7 +97,7 @@ func Begin(ctx context.Context, t *tenant.Tenant, store Versions, match tenant.M
 			before = tables
 			continue
 		}
-		h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}}
+		h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
 		if err := store.Clear(ctx); err != nil {
 			return "", nil, err
 		}
@@ -199,6 +200,9 @@ func (h *History) learn(ctx context.Context, seq uint64, text, database string) 
 	if len(h.Changed(seq)) > 0 { // it was read before
 		return nil
 	}
+	h.mu.Lock()
+	h.fresh[seq] = true
+	h.mu.Unlock()
 	inherit, err := h.inherits(ctx, text, database)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
+	"duplex/internal/schema"
 )
 
 // Conflicts is what a reader needs to judge what the peer writes here. Tables
@@ -13,7 +14,8 @@ import (
 type Conflicts struct {
 	Rank, Peer int // of this site, and of the other one
 	Rules      func(table string) *conflict.Rule
-	Memory     int64 // bytes that what the peer has not seen yet may take before it goes to files; 0: conflict.SpillBudget
+	Now        func(table string) *schema.Table // the table in whose layout rows are remembered; nil or nil: in that of the log
+	Memory     int64                            // bytes that what the peer has not seen yet may take before it goes to files; 0: conflict.SpillBudget
 
 	// Of tables with unique keys besides their identity; nil where there are none.
 	Claims func(key conflict.Key, row []change.Value) []conflict.Claim // what a row claims; of any other table nothing
@@ -88,12 +90,26 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 		if row.Table != table {
 			table, name = row.Table, r.nameOf(row.Table)
 		}
+		m := r.layoutNow(row.Table, name)
 		eachRow(name, row.Table, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
-			r.observer.Wrote(&t.Stamp, committed, key, before, after)
+			r.observer.Wrote(&t.Stamp, committed, key, m.Image(before), m.Image(after))
 		})
 		return nil
 	})
 	return errors.Join(err, r.observer.Index().Err())
+}
+
+// layoutNow says how rows of a definition come into the layout in which they are
+// remembered.
+func (r *Reader) layoutNow(t *change.Table, name string) *schema.Mapping {
+	m, known := r.layouts[t]
+	if !known && r.cfg.Conflicts.Now != nil {
+		if now := r.cfg.Conflicts.Now(name); now != nil {
+			m = r.history.current(t, now)
+		}
+		r.layouts[t] = m
+	}
+	return m
 }
 
 // eachRow calls fn with each row that a change concerns: they are two where it

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -158,8 +159,22 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	if err := r.history.learn(ctx, seq, utf, database); err != nil {
 		return fmt.Errorf("what %q makes of the tables: %w", head(utf), err)
 	}
-	r.group.ddl = &change.DDL{Database: database, Text: utf}
+	ours, err := r.ran(ctx, q, utf)
+	if err != nil {
+		return err
+	}
+	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
 	return nil
+}
+
+// ran reports whether a statement is one that we have run here.
+func (r *Reader) ran(ctx context.Context, q *replication.QueryEvent, text string) (bool, error) {
+	if r.cfg.Ran != nil {
+		if ours, err := r.cfg.Ran(ctx, q.SlaveProxyID, text); ours || err != nil {
+			return ours, err
+		}
+	}
+	return strings.HasPrefix(text, change.OwnMark), nil
 }
 
 // concerns reports whether a statement is about tables of the project. One
@@ -170,7 +185,8 @@ func (r *Reader) concerns(s *schema.Statement, database string) bool {
 		if r.cfg.Tenant.LowerCase != 0 {
 			n.Database, n.Name = strings.ToLower(n.Database), strings.ToLower(n.Name)
 		}
-		return !strings.EqualFold(n.Database, change.Database) && r.cfg.Match(n.Database, n.Name)
+		return !strings.EqualFold(n.Database, change.Database) &&
+			(r.cfg.Match(n.Database, n.Name) || r.cfg.Aside != nil && r.cfg.Aside(n.Database, n.Name))
 	}
 	for _, n := range s.Objects {
 		if match(n) {
@@ -282,34 +298,61 @@ func fromLatin1(b []byte) string {
 }
 
 // sessionCollation finds Q_CHARSET_CODE among the status variables, 0 without.
-// https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Query__event.html
 func sessionCollation(vars []byte) uint16 {
+	if b := statusVar(vars, varCharset); len(b) >= 2 {
+		return binary.LittleEndian.Uint16(b)
+	}
+	return 0
+}
+
+// sqlMode finds the session's sql_mode, as a number, among the status variables;
+// empty without.
+func sqlMode(vars []byte) string {
+	if b := statusVar(vars, varMode); len(b) == 8 {
+		return strconv.FormatUint(binary.LittleEndian.Uint64(b), 10)
+	}
+	return ""
+}
+
+// The status variables that are wanted, and those that may stand before them.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Query__event.html
+const (
+	varFlags     = 0
+	varMode      = 1
+	varIncrement = 3
+	varCharset   = 4
+	varZone      = 5
+	varCatalogue = 6
+)
+
+// statusVar gives the bytes of one status variable, nil if it is not there.
+func statusVar(vars []byte, want byte) []byte {
 	for len(vars) > 0 {
 		code := vars[0]
 		vars = vars[1:]
 		n := 0
 		switch code {
-		case 0, 3: // flags, auto increment
+		case varFlags, varIncrement:
 			n = 4
-		case 1: // sql_mode
+		case varMode:
 			n = 8
-		case 4:
-			if len(vars) < 6 {
-				return 0
-			}
-			return binary.LittleEndian.Uint16(vars)
-		case 5, 6: // time zone, catalogue
+		case varCharset:
+			n = 6
+		case varZone, varCatalogue:
 			if len(vars) == 0 {
-				return 0
+				return nil
 			}
 			n = 1 + int(vars[0])
 		default:
-			return 0
+			return nil
 		}
 		if n > len(vars) {
-			return 0
+			return nil
+		}
+		if code == want {
+			return vars[:n]
 		}
 		vars = vars[n:]
 	}
-	return 0
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
+	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
 
@@ -31,10 +32,16 @@ type Config struct {
 	// Conflicts is nil where the peer does not write here: then transactions are
 	// stamped, and nothing is remembered of their rows.
 	Conflicts *Conflicts
-	History   *History     // what the tables were; nil: the catalogue is asked when rows come, and nothing is kept
-	Budget    int64        // bytes of one transaction's rows that stay in memory; 0: 64 MiB
-	SpoolDir  string       // where what is beyond Budget goes; empty: the system's place
-	Log       *slog.Logger // nil: silent
+	History   *History // what the tables were; nil: the catalogue is asked when rows come, and nothing is kept
+	// Ran reports whether our inbound link has run a statement here, by the number
+	// of the connection that ran it, or by the statement's own mark; nil: it runs none.
+	Ran func(ctx context.Context, session uint32, text string) (bool, error)
+	// Aside is for tables whose rows are none of the project's, and whose
+	// definitions are followed; nil: there are none.
+	Aside    func(database, table string) bool
+	Budget   int64        // bytes of one transaction's rows that stay in memory; 0: 64 MiB
+	SpoolDir string       // where what is beyond Budget goes; empty: the system's place
+	Log      *slog.Logger // nil: silent
 }
 
 func (c *Config) check() error {
@@ -77,9 +84,10 @@ type Reader struct {
 	file     string // of the log
 	tables   map[uint64]*logTable
 	history  *History
-	names    map[*change.Table]string // as keys have them
-	prepared map[string]bool          // XA transactions without rows of ours, in their first phase
-	warned   [2]bool                  // of unmarked and of unsigned transactions
+	layouts  map[*change.Table]*schema.Mapping // see layoutNow
+	names    map[*change.Table]string          // as keys have them
+	prepared map[string]bool                   // XA transactions without rows of ours, in their first phase
+	warned   [2]bool                           // of unmarked and of unsigned transactions
 	keys     keyScan
 	// ask reads columns of a row whose images do not have them; nil: there is no such row.
 	ask   func(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error)
@@ -122,7 +130,7 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 func newReader(cfg Config, p position, from change.Position) *Reader {
 	r := &Reader{
 		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
-		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, names: map[*change.Table]string{},
+		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, layouts: map[*change.Table]*schema.Mapping{}, names: map[*change.Table]string{},
 		prepared: map[string]bool{}, at: p.cursor, proof: anchorLimit,
 		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
 		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),

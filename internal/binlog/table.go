@@ -196,6 +196,7 @@ func (r *Reader) forget(database, table string) {
 		return (database == "" || strings.EqualFold(d, database)) && (table == "" || strings.EqualFold(n, table))
 	}
 	clear(r.names)
+	clear(r.layouts)
 	for _, t := range r.tables {
 		if match(t.database, t.name) {
 			t.definition = nil

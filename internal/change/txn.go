@@ -79,8 +79,14 @@ type Txn struct {
 	Beat      *Beat
 }
 
+// OwnMark begins every statement by which Duplex itself changes a definition. A
+// server may rewrite a statement before it logs it, and lose it.
+const OwnMark = "/* duplex"
+
 // A DDL is a statement that changed a definition.
 type DDL struct {
 	Database string // the session's default database
 	Text     string // UTF-8, as logged
+	Mode     string // the session's sql_mode as a number; empty: the log does not say
+	Ours     bool   // our inbound link ran it, or we did when the project began
 }

@@ -31,6 +31,7 @@ const (
 	hasDDL = 1 << iota
 	hasBeat
 	hasFile // the number of rows in files, in place of the rows
+	hasOurs // of a DDL
 )
 
 // Append appends t. The rows belong to the codec from here on, unless there is
@@ -50,7 +51,10 @@ func (c *TxnCodec) Append(dst []byte, t *Txn) ([]byte, error) {
 	dst = appendText(dst, at)
 	if t.DDL != nil {
 		dst[what] |= hasDDL
-		dst = appendText(appendText(dst, t.DDL.Database), t.DDL.Text)
+		dst = appendText(appendText(appendText(dst, t.DDL.Database), t.DDL.Text), t.DDL.Mode)
+		if t.DDL.Ours {
+			dst[what] |= hasOurs
+		}
 	}
 	if t.Beat != nil {
 		dst[what] |= hasBeat
@@ -119,7 +123,7 @@ func (c *TxnCodec) Parse(b []byte) (*Txn, error) {
 		return nil, errTxn
 	}
 	if what&hasDDL != 0 {
-		t.DDL = &DDL{Database: string(d.text()), Text: string(d.text())}
+		t.DDL = &DDL{Database: string(d.text()), Text: string(d.text()), Mode: string(d.text()), Ours: what&hasOurs != 0}
 	}
 	if what&hasBeat != 0 {
 		t.Beat = &Beat{Site: string(d.text()), Count: d.uvarint(), At: d.uvarint()}
@@ -128,7 +132,7 @@ func (c *TxnCodec) Parse(b []byte) (*Txn, error) {
 	if what&hasFile == 0 {
 		t.Rows = c.rows(d, n)
 	}
-	if d.err != nil || len(d.raw) > 0 || what >= hasFile<<1 {
+	if d.err != nil || len(d.raw) > 0 || what >= hasOurs<<1 {
 		return nil, errTxn
 	}
 	if what&hasFile != 0 {

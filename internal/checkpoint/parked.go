@@ -135,3 +135,14 @@ func (s *Store) AppendPark(dst []byte, r *ParkedRow) []byte {
 	dst = change.AppendString(append(dst, ", "...), r.Blocked[:min(len(r.Blocked), blockedLimit)])
 	return append(dst, ", UTC_TIMESTAMP(6))"...)
 }
+
+// Relay gives a parked row the layout that its table has got. Nobody else writes
+// parked rows meanwhile.
+func (s *Store) Relay(ctx context.Context, key conflict.Key, image []change.Value) error {
+	blob := change.Column{Kind: change.Binary}
+	q := blob.AppendLiteral([]byte("UPDATE `duplex`.`parked` SET image = "), change.OfBinary(change.AppendImage(nil, image)))
+	if _, err := s.tenant.DB().ExecContext(ctx, string(s.appendParked(append(q, " WHERE "...), []conflict.Key{key}))); err != nil {
+		return s.wrap("lay out the parked rows beside", err)
+	}
+	return nil
+}

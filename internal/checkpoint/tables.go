@@ -29,7 +29,8 @@ var ddl = []string{
 
 	"CREATE TABLE IF NOT EXISTS `duplex`.`ddl_log` (" +
 		"`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `seq` bigint unsigned NOT NULL, `statement` mediumtext NOT NULL, " +
-		"`state` varchar(16) NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `link`, `seq`)) " + charset,
+		"`state` varchar(16) NOT NULL, `reason` mediumtext NOT NULL, `sessions` mediumtext NOT NULL, `was` varchar(64) NOT NULL, " +
+		"`seen` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `link`, `seq`)) " + charset,
 
 	"CREATE TABLE IF NOT EXISTS `duplex`.`heartbeat` (" +
 		"`site` varchar(64) NOT NULL, `beat` bigint unsigned NOT NULL, `at` datetime(6) NOT NULL, `seq` bigint unsigned NOT NULL, " +

@@ -43,9 +43,11 @@ type Project struct {
 	Source string
 	Tables Tables
 	// DDL names the site whose outgoing link carries DDL; empty when no link does.
-	DDL      string
-	Conflict Conflict
-	Limits   Limits
+	DDL string
+	// IgnoreDDL passes over statements of the site whose link carries none, instead of stopping.
+	IgnoreDDL bool
+	Conflict  Conflict
+	Limits    Limits
 }
 
 // Site is one tenant of the pair.

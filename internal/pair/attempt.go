@@ -52,7 +52,9 @@ type route struct {
 	reader  *binlog.Reader
 	queue   *link.Link
 	filter  *filter
-	history *binlog.History // what the source's tables were
+	ran     bool                          // before this attempt
+	history *binlog.History               // what the source's tables were
+	known   map[schema.Name]*schema.Table // the target's, as they were when the attempt began; nil unless two routes judge
 
 	// Of two routes: what is known of the target.
 	rules     func(table string) *conflict.Rule
@@ -117,10 +119,10 @@ func (a *attempt) open(ctx context.Context) error {
 func (a *attempt) begin(ctx context.Context, r *route) (start change.Position, err error) {
 	p := a.cfg.Project
 	store := checkpoint.NewHistory(r.from, p.Name)
-	_, ran, err := checkpoint.New(r.to, p.Name, r.link.String()).Load(ctx)
+	_, r.ran, err = checkpoint.New(r.to, p.Name, r.link.String()).Load(ctx)
 	switch {
 	case err != nil:
-	case ran:
+	case r.ran:
 		r.history, err = binlog.OpenHistory(ctx, r.from, store)
 	default:
 		start, r.history, err = binlog.Begin(ctx, r.from, store, p.Matches)
@@ -137,7 +139,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	c := apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
 		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
-		Peer: p.Rank(r.link.From), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
+		Peer: p.Rank(r.link.From), DDL: a.ddl(r), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
 	}
 	if !p.TwoWay() {
 		c.Rule = func(database, table string) *conflict.Rule {
@@ -173,7 +175,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	forward := a.routes[0]
-	todo, err := copy.Unfinished(ctx, target, a.cfg.Project.Name, a.copyTables(tables))
+	todo, err := copy.Unfinished(ctx, target, a.cfg.Project.Name, a.copyTables(a.initial(tables)))
 	if err != nil {
 		return err
 	}
@@ -227,7 +229,6 @@ const readerBudget = 16
 func (a *attempt) openReader(ctx context.Context, r *route) error {
 	p := a.cfg.Project
 	site, _ := p.Site(r.link.From)
-	match := p.Matches
 	start, err := a.start(r)
 	if err != nil {
 		return err
@@ -235,7 +236,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	r.reader, err = binlog.Open(ctx, binlog.Config{
 		Tenant: r.from, Changes: site.Changes, Site: site.Name, Project: p.Name,
 		Inbound: config.Link{From: r.link.To, To: r.link.From}.String(),
-		Match:   match, History: r.history, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
+		Match:   a.matches, Aside: a.aside, Ran: a.ran(r), History: r.history, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
 		Conflicts: a.conflicts(r),
 	}, start)
 	if err != nil {
@@ -245,7 +246,11 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 		r.judge = newJudge(r)
 		a.back(r).applier.Serve(r.judge)
 	}
-	r.queue = link.New(r.reader, p.Limits.Memory/8, a.cfg.Spool)
+	var source link.Source = r.reader
+	if a.judges() {
+		source = &defined{source, a, r}
+	}
+	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }
@@ -355,7 +360,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 		a.enter(Full)
 		l := a.cfg.Project.Limits
 		c, err := copy.New(copy.Config{
-			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: a.copyTables(tables),
+			Source: source, Target: target, Project: a.cfg.Project.Name, Tables: a.copyTables(a.initial(tables)),
 			Writer: a.routes[0].applier, Watermarks: &marks{a}, Mutual: a.cfg.Project.TwoWay(), Workers: l.Workers,
 			RowsPerSecond: l.RowsPerSecond, BytesPerSecond: l.BytesPerSecond, Log: a.cfg.Log,
 		})
@@ -369,7 +374,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 	}
 	a.keep()
 	a.enter(Indexes)
-	if err := a.finishTables(ctx, tables, source, target); err != nil {
+	if err := a.finishTables(ctx, a.initial(tables), source, target); err != nil {
 		return err
 	}
 	if err := a.root(ctx, tables, target); err != nil {

@@ -101,8 +101,12 @@ func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 		return err
 	}
 	for _, r := range a.routes {
-		tables, err := r.to.Tables(ctx, a.cfg.Project.Matches)
+		tables, err := r.to.Tables(ctx, a.matches)
 		if err != nil {
+			return err
+		}
+		r.know(tables)
+		if err := a.layout(ctx, r); err != nil {
 			return err
 		}
 		for _, t := range tables {
@@ -151,6 +155,11 @@ func (a *attempt) conflicts(r *route) *binlog.Conflicts {
 	}
 	in, p := a.back(r), a.cfg.Project
 	c := &binlog.Conflicts{Rank: p.Rank(r.link.From), Peer: p.Rank(r.link.To), Rules: in.rules, Memory: p.Limits.Memory / readerBudget}
+	byName := map[string]*schema.Table{}
+	for _, t := range in.known {
+		byName[sqlName(t)] = t
+	}
+	c.Now = func(table string) *schema.Table { return byName[table] }
 	if in.relations.Any() {
 		c.Claims, c.Parked, c.Unique = in.relations.Claims, in.parked, in.relations.Unique
 		if in.relations.Foreign() {

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"duplex/internal/apply"
 	"duplex/internal/config"
 	"duplex/internal/copy"
 	"duplex/internal/tenant"
@@ -87,7 +88,7 @@ func (p *Pair) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errChanging) || p.giveBack(err) {
+		if errors.Is(err, errChanging) || errors.Is(err, apply.ErrRedefined) || p.giveBack(err) {
 			continue
 		}
 		if !tenant.Classify(err).Passing() {

@@ -20,10 +20,12 @@ var ErrSchema = errors.New("the tables differ")
 // indexes, foreign keys and views come after the data. It gives the source's
 // tables.
 func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant) ([]*schema.Table, error) {
-	p := a.cfg.Project
-	tables, err := source.Tables(ctx, p.Matches)
+	tables, err := source.Tables(ctx, a.matches)
 	if err != nil {
 		return nil, err
+	}
+	if half, err := a.unfinished(ctx); half || err != nil { // all that remains is to be done when that statement is
+		return tables, err
 	}
 	if len(tables) == 0 {
 		return nil, fmt.Errorf("%w: no table of site %s matches the project's rules", ErrSchema, source.Site)
@@ -49,9 +51,15 @@ func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant)
 	if how.TableGroups, err = target.TableGroups(ctx); err != nil {
 		return nil, err
 	}
-	for _, t := range tables {
-		want := a.placed(t)
+	for _, t := range a.initial(tables) {
+		want := a.placedNow(t)
+		if want == nil {
+			continue
+		}
 		if have := there[want.String()]; have != nil {
+			if a.follows() { // they were compared at the beginning, and what came since is carried
+				continue
+			}
 			if err := differs(want, have, target.Site); err != nil {
 				return nil, err
 			}
@@ -149,6 +157,9 @@ func bare(t *schema.Table) *schema.Table {
 
 // finishTables adds the indexes, foreign keys and views that the target lacks.
 func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, source, target *tenant.Tenant) error {
+	if half, err := a.unfinished(ctx); half || err != nil { // the attempt behind that statement does it
+		return err
+	}
 	there, err := a.targetTables(ctx, tables, target)
 	if err != nil {
 		return err
@@ -160,7 +171,10 @@ func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, sour
 	defer session.Close()
 	var foreign []string
 	for _, t := range tables {
-		want := a.placed(t)
+		want := a.placedNow(t)
+		if want == nil {
+			continue
+		}
 		have := there[want.String()]
 		if have == nil {
 			return siteError(target.Site, "finish "+want.String(), tenant.ErrNoTable)

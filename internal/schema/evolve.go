@@ -123,6 +123,9 @@ func evolveCreate(text string, s *Statement, before Tables, inherit func(string)
 		return nil, ErrUnclear
 	}
 	name := s.Objects[0]
+	if before(name) != nil && ifNotExists(text) {
+		return nil, nil
+	}
 	if s.Like.Name != "" {
 		t := before(s.Like)
 		if t == nil {
@@ -155,6 +158,14 @@ func evolveCreate(text string, s *Statement, before Tables, inherit func(string)
 	}
 	e.sortKeys()
 	return []Version{{Name: name, Table: e.now, Vague: e.vague}}, nil
+}
+
+func ifNotExists(text string) bool {
+	r := &clauseReader{tokens: tokensOf(text)}
+	for !r.done() && !r.accept("TABLE") {
+		r.at++
+	}
+	return r.maybe()
 }
 
 // behindName gives the lines of a CREATE TABLE, and what follows them.

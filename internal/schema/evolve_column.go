@@ -185,3 +185,20 @@ func SameRows(a, b *Table) bool {
 	}
 	return slices.EqualFunc(x.Parts, y.Parts, func(p, q KeyPart) bool { return strings.EqualFold(p.Column, q.Column) })
 }
+
+// SameShape reports whether two tables, perhaps of different kinds of servers,
+// have the same columns in the same order and the same keys.
+func SameShape(a, b *Table) bool {
+	column := func(x, y Column) bool { return strings.EqualFold(x.Name, y.Name) && x.Generated == y.Generated }
+	key := func(t *Table) []string {
+		var out []string
+		for i := range t.Keys {
+			if t.Keys[i].guards() {
+				out = append(out, strings.ToLower(t.Keys[i].text()))
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.EqualFunc(a.Columns, b.Columns, column) && slices.Equal(key(a), key(b))
+}

@@ -1,0 +1,204 @@
+package pair
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"duplex/internal/apply"
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/config"
+	"duplex/internal/link"
+	"duplex/internal/schema"
+	"duplex/internal/tenant"
+)
+
+// How definitions change while both sites are written. An attempt knows each
+// site's tables as they were at its beginning: rules, keys, what is remembered of
+// rows, all is laid out by that. So it ends where a site's tables become others,
+// and the next one begins with these: it reads again what is not settled, brings
+// what it remembers into the new layout, and goes on.
+
+// matches says which tables take part. Those that schema change tools make beside
+// them do not, but are followed.
+func (a *attempt) matches(database, table string) bool {
+	return a.cfg.Project.Matches(database, table) && !a.aside(database, table)
+}
+
+func (a *attempt) aside(database, table string) bool {
+	base, ok := schema.Ghost(table)
+	return ok && a.cfg.Project.DDL != "" && a.cfg.Project.Matches(database, base)
+}
+
+// ddl says what a route does with statements.
+func (a *attempt) ddl(r *route) apply.DDL {
+	p := a.cfg.Project
+	d := apply.DDL{Dialect: dialect(r.from), From: r.link.From, Match: p.Matches, Source: r.history, TwoWay: a.judges(), Ignore: p.IgnoreDDL}
+	if p.DDL != "" {
+		d.Carries = func(int64) bool { return p.CarriesDDL(r.link) }
+	}
+	if !a.judges() {
+		return d
+	}
+	d.Now = func(database, table string) *schema.Table {
+		return r.known[schema.Name{Database: database, Name: table}]
+	}
+	d.Toward = func(rows *change.Table, seen uint64, now *schema.Table) (*schema.Mapping, bool, bool) {
+		return a.back(r).history.Toward(rows, seen, now)
+	}
+	return d
+}
+
+// know notes the target's tables as they are when the attempt begins.
+func (r *route) know(tables []*schema.Table) {
+	r.known = map[schema.Name]*schema.Table{}
+	for _, t := range tables {
+		own := *t // foreign keys are added to t
+		r.known[schema.Name{Database: t.Database, Name: t.Name}] = &own
+	}
+}
+
+// ran reports whether the link that writes into r's source has run a statement
+// there, by the connection or by the statement's own mark.
+func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text string) (bool, error) {
+	in := config.Link{From: r.link.To, To: r.link.From}
+	store := checkpoint.New(r.from, a.cfg.Project.Name, in.String())
+	return func(ctx context.Context, session uint32, text string) (bool, error) {
+		if strings.HasPrefix(text, change.OwnMark) {
+			return true, nil
+		}
+		st, err := store.By(ctx, uint64(session))
+		return session != 0 && (st.State == checkpoint.Before || st.State == checkpoint.Done), err
+	}
+}
+
+// defined ends the attempt at a statement that makes the source's tables others
+// than the attempt knows.
+type defined struct {
+	link.Source
+	attempt *attempt
+	route   *route
+}
+
+// Next gives the next transaction, unless it makes tables others.
+func (d *defined) Next(ctx context.Context) (*change.Txn, error) {
+	txn, err := d.Source.Next(ctx)
+	if err != nil || txn.DDL == nil {
+		return txn, err
+	}
+	other, err := d.attempt.redefined(ctx, d.route, txn)
+	if err == nil && other {
+		err = apply.ErrRedefined
+	}
+	if err != nil {
+		return nil, errors.Join(err, txn.Rows.Close())
+	}
+	return txn, nil
+}
+
+// redefined reports whether a statement has made tables of r's source others
+// than the attempt knows them.
+func (a *attempt) redefined(ctx context.Context, r *route, txn *change.Txn) (bool, error) {
+	if r.history.Renames(txn.Stamp.Seq) {
+		return true, nil
+	}
+	s := schema.Classify(txn.DDL.Text, txn.DDL.Database)
+	names := slices.Clone(s.Objects)
+	for _, x := range s.Renames {
+		names = append(names, x.To)
+	}
+	known := a.back(r).known
+	for _, n := range names {
+		if n.Name == "" || !a.matches(n.Database, n.Name) {
+			continue
+		}
+		now, err := r.from.Table(ctx, n.Database, n.Name)
+		if err != nil && !errors.Is(err, tenant.ErrNoTable) {
+			return false, err
+		}
+		if !sameTable(known[n], now, txn.DDL.Ours) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// sameTable reports whether nothing differs by which rows are read and judged.
+// Foreign keys that we have made ourselves were reckoned with.
+func sameTable(a, b *schema.Table, ours bool) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if !schema.SameRows(a, b) || !schema.SameShape(a, b) {
+		return false
+	}
+	return ours || !lacksForeignKey(a, b) && !lacksForeignKey(b, a)
+}
+
+// lacksForeignKey reports whether a has not all foreign keys of b.
+func lacksForeignKey(a, b *schema.Table) bool {
+	return slices.ContainsFunc(b.ForeignKeys, func(f schema.ForeignKey) bool { return !hasForeignKey(a, f) })
+}
+
+// initial gives the tables that are not made by a statement which the link
+// carries: their definitions and rows do not come through it.
+func (a *attempt) initial(tables []*schema.Table) []*schema.Table {
+	forward := a.routes[0]
+	if !a.cfg.Project.CarriesDDL(forward.link) {
+		return tables
+	}
+	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool {
+		return !forward.history.Began(schema.Name{Database: t.Database, Name: t.Name})
+	})
+}
+
+// follows reports whether the target's tables are what carried statements have
+// made of them.
+func (a *attempt) follows() bool {
+	forward := a.routes[0]
+	return forward.ran && a.cfg.Project.CarriesDDL(forward.link)
+}
+
+// placedNow is a table of the source as the target has it where the link is, under
+// its name there; nil: it has none.
+func (a *attempt) placedNow(t *schema.Table) *schema.Table {
+	forward := a.routes[0]
+	if a.cfg.Project.CarriesDDL(forward.link) {
+		if t = forward.history.At(schema.Name{Database: t.Database, Name: t.Name}, forward.applier.Status().Low); t == nil {
+			return nil
+		}
+	}
+	return a.placed(t)
+}
+
+// unfinished reports whether a carried statement was begun and is not known to
+// be done: the target's tables may be before it, or behind.
+func (a *attempt) unfinished(ctx context.Context) (bool, error) {
+	forward := a.routes[0]
+	return checkpoint.New(forward.to, a.cfg.Project.Name, forward.link.String()).Pending(ctx)
+}
+
+// layout brings parked rows of a site into the layout that its tables have now.
+func (a *attempt) layout(ctx context.Context, r *route) error {
+	store := checkpoint.New(r.to, a.cfg.Project.Name, r.link.String())
+	rows, err := store.Parked(ctx)
+	if err != nil {
+		return err
+	}
+	byName := map[string]*schema.Table{}
+	for _, t := range r.known {
+		byName[sqlName(t)] = t
+	}
+	for i := range rows {
+		t := byName[rows[i].Key.Table]
+		if t == nil || len(rows[i].Row) == len(t.Columns) {
+			continue
+		}
+		if err := store.Relay(ctx, rows[i].Key, a.back(r).history.Counted(rows[i].Row, t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

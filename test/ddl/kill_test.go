@@ -1,0 +1,139 @@
+package ddl
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/test/e2e"
+	servers "duplex/test/tenant"
+)
+
+// A drill is a project run by the program, which is killed.
+type drill struct {
+	*stage
+	e2e.Program
+	run *e2e.Run
+}
+
+// newDrill builds the program with the places where it can be told to end.
+func newDrill(t *testing.T, kind servers.Kind) *drill {
+	d := &drill{stage: newProject(t, kind, "ddl: a\n")}
+	d.Path, d.Project = filepath.Join(t.TempDir(), "duplex"), d.file
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints", "-o", d.Path, "duplex/cmd/duplex").CombinedOutput()
+	require.NoError(t, err, string(out))
+	d.begin()
+	d.settle()
+	return d
+}
+
+func (d *drill) begin() {
+	d.t.Helper()
+	run, err := d.Start("--skip-check")
+	require.NoError(d.t, err)
+	d.run = run
+}
+
+// settle waits until both sides have all. The program must not end meanwhile.
+func (d *drill) settle() {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), 2*time.Minute)
+	defer cancel()
+	go func() {
+		select {
+		case <-d.run.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	require.NoError(d.t, d.Barrier(ctx), d.run.Log())
+}
+
+func (d *drill) finish(stop func()) {
+	d.t.Helper()
+	stop()
+	d.settle()
+	require.NoError(d.t, d.run.Interrupt())
+	d.begin() // what was under way when it ended is mended by the next run
+	d.settle()
+	require.NoError(d.t, d.run.Interrupt())
+	d.equal()
+	for _, line := range d.log(1) {
+		require.True(d.t, strings.HasPrefix(line, "done "), line)
+	}
+}
+
+// TestFailpoints ends the program between any two steps of a statement.
+func TestFailpoints(t *testing.T) {
+	d := newDrill(t, servers.MariaDB)
+	stop := d.writers("t", "p", "x")
+	defer stop()
+	for n, point := range []string{"ddl-before", "ddl-step", "ddl-run", "ddl-done"} {
+		for _, q := range []string{
+			fmt.Sprintf("ALTER TABLE shop.t ADD COLUMN f%d int NOT NULL DEFAULT %d", n, n),
+			"CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int)",
+			"DROP TABLE shop.x",
+		} {
+			d.settle()
+			require.NoError(t, d.run.Kill())
+			began := time.Now()
+			t.Setenv("DUPLEX_FAILPOINT", point)
+			d.begin()
+			d.exec(0, q)
+			select {
+			case <-d.run.Done():
+			case <-time.After(2 * time.Minute):
+				require.Fail(t, "the program did not end at "+point, d.run.Log())
+			}
+			require.Error(t, d.run.Kill()) // it has ended
+			t.Setenv("DUPLEX_FAILPOINT", "")
+			d.begin()
+			t.Logf("%s: %s: %v", point, q, time.Since(began))
+		}
+	}
+	d.finish(stop)
+}
+
+// TestKills ends the program at any time around statements, DDL_KILLS times.
+func TestKills(t *testing.T) {
+	for _, kind := range servers.LogKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			d := newDrill(t, kind)
+			kills := e2e.Number(t, "DDL_KILLS", 3)
+			rng := rand.New(rand.NewPCG(uint64(kills), 1))
+			stop := d.writers("t", "p", "x")
+			defer stop()
+			for n := range kills {
+				for _, q := range round(n) {
+					d.exec(0, q)
+					if rng.IntN(2) == 0 {
+						d.settle()
+					}
+				}
+				select {
+				case <-t.Context().Done():
+				case <-time.After(time.Duration(rng.IntN(800)) * time.Millisecond):
+				}
+				require.NoError(t, d.run.Kill())
+				d.begin()
+			}
+			d.finish(stop)
+		})
+	}
+}
+
+// round gives the statements of a round.
+func round(n int) []string {
+	return [][]string{
+		{fmt.Sprintf("ALTER TABLE shop.t ADD COLUMN k%d int NOT NULL DEFAULT %d AFTER id", n, n)},
+		{fmt.Sprintf("ALTER TABLE shop.t CHANGE k%d l%d int NOT NULL", n-1, n), "CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int)"},
+		{"DROP TABLE shop.x", fmt.Sprintf("ALTER TABLE shop.t DROP COLUMN l%d, ADD KEY by_v%d (v)", n-1, n)},
+	}[n%3]
+}
