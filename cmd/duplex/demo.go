@@ -58,7 +58,7 @@ func (a *app) demoCommand() *cobra.Command {
 			return interrupted(levels[1], a.demo(levels[1], levels[0], kinds, f))
 		},
 	}
-	c.Flags().StringVar(&f.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb, mysql56, or one for each side: mariadb+mysql56")
+	c.Flags().StringVar(&f.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb, mysql56, oceanbase (its kernel with a stand-in for the Binlog Service), or one for each side: mariadb+mysql56")
 	c.Flags().DurationVar(&f.length, "for", 0, "end after this time, such as 30s; 0 goes on until ^C")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep the servers' folders, for a look at what is in them")
 	c.Flags().IntVar(&f.orders, "orders", 20000, "orders in the shop at the start")
@@ -68,6 +68,9 @@ func (a *app) demoCommand() *cobra.Command {
 	return c
 }
 
+// demoKinds are those that --kind may name.
+func demoKinds() []tenant.Kind { return []tenant.Kind{tenant.MariaDB, tenant.MySQL56, tenant.OceanBase} }
+
 // kindsOf reads --kind.
 func kindsOf(text string) (kinds [2]tenant.Kind, err error) {
 	first, second, two := strings.Cut(text, "+")
@@ -75,13 +78,13 @@ func kindsOf(text string) (kinds [2]tenant.Kind, err error) {
 		second = first
 	}
 	for i, name := range []string{first, second} {
-		for _, k := range tenant.LogKinds() {
+		for _, k := range demoKinds() {
 			if string(k) == name {
 				kinds[i] = k
 			}
 		}
 		if kinds[i] == "" {
-			return kinds, fmt.Errorf("--kind %q: not one of %v, nor two of them with a + between", text, tenant.LogKinds())
+			return kinds, fmt.Errorf("--kind %q: not one of %v, nor two of them with a + between", text, demoKinds())
 		}
 	}
 	return kinds, nil

@@ -35,7 +35,7 @@ func (r *Rig) serve(ctx context.Context, conn net.Conn) error {
 		c.close()
 		r.gate.leave(c)
 		if c.listening {
-			<-c.awake
+			_ = c.answer() // until who listens has ended
 		}
 	}()
 	if err := c.login(); err != nil {

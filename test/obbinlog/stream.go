@@ -144,17 +144,18 @@ func (s *stream) changed(ctx context.Context, from, to uint64) ([]*table, error)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }()
 	var out []*table
 	for rows.Next() {
 		var i, n int
 		if err := rows.Scan(&i, &n); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		if n > 0 {
 			out = append(out, tables[i])
 		}
 	}
-	return out, errors.Join(rows.Err(), rows.Close())
+	return out, rows.Err()
 }
 
 // read appends the rows of a table's log.
@@ -163,6 +164,7 @@ func (s *stream) read(ctx context.Context, t *table, from, to uint64, all []logg
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }()
 	cells := make([]sql.RawBytes, len(t.columns))
 	var r logged
 	var op, part string
@@ -173,15 +175,15 @@ func (s *stream) read(ctx context.Context, t *table, from, to uint64, all []logg
 	hide := s.fault.hidesLOBs()
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		row := logged{scn: r.scn, seq: r.seq, op: op[0], part: part[0], table: t, key: strings.Clone(r.key)}
 		if row.image, err = t.image(cells, hide && row.part == 'O'); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		all = append(all, row)
 	}
-	return all, errors.Join(rows.Err(), rows.Close())
+	return all, rows.Err()
 }
 
 // image encodes a row. Of one with holes large objects are left out.
@@ -225,17 +227,18 @@ func (s *stream) origins(ctx context.Context, from, to uint64) (map[uint64]uint3
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }()
 	out := map[uint64]uint32{}
 	for rows.Next() {
 		var scn uint64
 		var origin uint32
 		if err := rows.Scan(&scn, &origin); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		out[scn] = origin
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
+	if rows.Err() != nil {
+		return nil, rows.Err()
 	}
 	if s.swept += len(out); s.swept > sweepOrigins {
 		s.swept = 0

@@ -288,11 +288,11 @@ func testRelay(t *testing.T, s *tenant.Server, _ string, db *sql.DB) {
 	blob := strings.Repeat("0123456789abcdef", 40_000)
 	statement, err := db.PrepareContext(t.Context(), "INSERT INTO big VALUES (?, ?)")
 	require.NoError(t, err)
+	defer func() { require.NoError(t, statement.Close()) }()
 	for i := range 30 {
 		_, err := statement.ExecContext(t.Context(), i, blob)
 		require.NoError(t, err)
 	}
-	require.NoError(t, statement.Close())
 	var n, size int
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*), SUM(LENGTH(b)) FROM big WHERE id >= ?", 0).Scan(&n, &size))
 	require.Equal(t, []int{30, 30 * len(blob)}, []int{n, size})
@@ -309,12 +309,12 @@ func testRelay(t *testing.T, s *tenant.Server, _ string, db *sql.DB) {
 	require.Len(t, texts(t, db, "SHOW BINLOG EVENTS LIMIT 2"), 2)
 	rows, err := db.QueryContext(t.Context(), "SELECT 1; SHOW MASTER STATUS; SELECT 3")
 	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
 	sets := 1
 	for rows.NextResultSet() {
 		sets++
 	}
 	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
 	require.Equal(t, 3, sets)
 
 	victim, err := db.Conn(t.Context())

@@ -93,6 +93,7 @@ func define(ctx context.Context, db *sql.DB, database, name string) (*table, err
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = rows.Close() }()
 	t := &table{database: database, name: name, keyless: true}
 	if strings.EqualFold(database, "duplex") {
 		t.first = strings.EqualFold(name, "checkpoint")
@@ -116,7 +117,7 @@ func define(ctx context.Context, db *sql.DB, database, name string) (*table, err
 		t.keyless = t.keyless && !c.key
 		t.columns = append(t.columns, c)
 	}
-	if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(err, rows.Err()); err != nil {
 		return nil, fmt.Errorf("definition of %s: %w", t, err)
 	}
 	if len(t.columns) == 0 {

@@ -40,7 +40,7 @@ func hold() {
 }
 
 func TestServer(t *testing.T) {
-	for _, kind := range tenant.Kinds() {
+	for _, kind := range append(tenant.Kinds(), tenant.OceanBase) {
 		t.Run(string(kind), func(t *testing.T) {
 			begin := time.Now()
 			s := tenant.For(t, kind)
