@@ -69,7 +69,9 @@ func (a *app) demoCommand() *cobra.Command {
 }
 
 // demoKinds are those that --kind may name.
-func demoKinds() []tenant.Kind { return []tenant.Kind{tenant.MariaDB, tenant.MySQL56, tenant.OceanBase} }
+func demoKinds() []tenant.Kind {
+	return []tenant.Kind{tenant.MariaDB, tenant.MySQL56, tenant.OceanBase}
+}
 
 // kindsOf reads --kind.
 func kindsOf(text string) (kinds [2]tenant.Kind, err error) {

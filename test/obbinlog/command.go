@@ -126,22 +126,34 @@ func closing(text string, i int) int {
 // setting finds the assignments of user variables in a SET statement.
 var setting = regexp.MustCompile("(?i)@`?(\\w+)`?\\s*:?=\\s*([^,;]+)")
 
-// own carries a query in which the rig has a part; done is false for one in
-// which it has none.
-func (c *relay) own(ctx context.Context, text string) (done bool, err error) {
-	if first := bare(text); len(first) > 4 && strings.EqualFold(first[:4], "SET ") {
-		for _, m := range setting.FindAllStringSubmatch(first, -1) {
-			c.settings[strings.ToLower(m[1])] = strings.Trim(strings.TrimSpace(m[2]), "'\"")
-		}
+// noteSettings keeps the user variables that a SET statement sets: those of a
+// dump are among them. The kernel sets them too.
+func (c *relay) noteSettings(text string) {
+	text = bare(text)
+	if len(text) < 4 || !strings.EqualFold(text[:4], "SET ") {
+		return
 	}
-	parts := statements(text)
-	any := false
-	for _, p := range parts {
-		any = any || special(p) != kernels
+	for _, m := range setting.FindAllStringSubmatch(text, -1) {
+		c.settings[strings.ToLower(m[1])] = strings.Trim(strings.TrimSpace(m[2]), "'\"")
 	}
-	if !any {
-		return false, nil
+}
+
+// writes reports whether a statement may change rows, or lock some, or begin
+// what does.
+func writes(text string) bool {
+	text = bare(text)
+	word, _, _ := strings.Cut(text, " ")
+	switch strings.ToUpper(word) {
+	case "SHOW", "SET", "USE", "EXPLAIN", "DESC", "DESCRIBE", "KILL", "COMMIT", "ROLLBACK":
+		return false
+	case "SELECT":
+		return strings.Contains(strings.ToUpper(text), "FOR UPDATE")
 	}
+	return true
+}
+
+// own carries a query of statements in some of which the rig has a part.
+func (c *relay) own(ctx context.Context, parts []string) (err error) {
 	for i, p := range parts {
 		more := uint16(0)
 		if i+1 < len(parts) {
@@ -157,15 +169,15 @@ func (c *relay) own(ctx context.Context, text string) (done bool, err error) {
 			failed, err = c.part(ctx, p, more)
 		}
 		if failed || err != nil {
-			return true, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // part carries one statement of several.
 func (c *relay) part(ctx context.Context, text string, more uint16) (failed bool, err error) {
-	if err := c.rig.gate.enter(ctx, c); err != nil {
+	if err := c.rig.gate.enter(ctx, c, !writes(text)); err != nil {
 		return false, err
 	}
 	defer func() { c.rig.gate.exit(c, c.inTrans) }()

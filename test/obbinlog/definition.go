@@ -35,7 +35,7 @@ func (c *relay) define(ctx context.Context, text string, more uint16) (failed bo
 	}
 	d := &defining{relay: c, database: database, text: text, statement: schema.Classify(text, database)}
 	if d.alone() {
-		if err := r.gate.enter(ctx, c); err != nil {
+		if err := r.gate.enter(ctx, c, false); err != nil {
 			return false, err
 		}
 		defer func() { r.gate.exit(c, c.inTrans) }()

@@ -8,7 +8,8 @@ import (
 
 // A gate holds back commands while the rig changes what the stream is made of.
 // A transaction begins with a command that finds the gate open; one that has
-// begun gets through until it ends.
+// begun gets through until it ends. Commands that only read always get through:
+// an open transaction may wait for whoever sends them.
 type gate struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed, and made anew, with each change
@@ -16,11 +17,12 @@ type gate struct {
 	paused  bool          // no commands at all
 	running map[*relay]bool
 	open    map[*relay]bool // transactions between two commands
+	late    map[*relay]bool // those that began by reading while the gate was shut
 	written chan struct{}   // holds one: a command has ended that may have committed
 }
 
 func newGate() *gate {
-	return &gate{changed: make(chan struct{}), running: map[*relay]bool{}, open: map[*relay]bool{}, written: make(chan struct{}, 1)}
+	return &gate{changed: make(chan struct{}), running: map[*relay]bool{}, open: map[*relay]bool{}, late: map[*relay]bool{}, written: make(chan struct{}, 1)}
 }
 
 // tell wakes who waits; mu is held.
@@ -47,12 +49,16 @@ func (g *gate) until(ctx context.Context, ready func() bool) error {
 }
 
 // enter waits until a command of c may go to the kernel.
-func (g *gate) enter(ctx context.Context, c *relay) error {
-	err := g.until(ctx, func() bool { return !g.paused && (!g.closed || g.open[c]) })
+func (g *gate) enter(ctx context.Context, c *relay, reads bool) error {
+	err := g.until(ctx, func() bool { return reads && !g.open[c] || !g.paused && (!g.closed || g.open[c]) })
 	if err != nil {
 		return err
 	}
-	g.running[c] = true
+	if g.closed && !g.open[c] {
+		g.late[c] = true
+	} else if !reads || g.open[c] {
+		g.running[c] = true
+	}
 	g.mu.Unlock()
 	return nil
 }
@@ -62,11 +68,18 @@ func (g *gate) enter(ctx context.Context, c *relay) error {
 func (g *gate) exit(c *relay, inTrans bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	wrote := g.running[c]
 	delete(g.running, c)
-	if inTrans {
+	switch {
+	case inTrans && (g.late[c] || g.closed && !g.open[c] && !wrote):
+		g.late[c] = true
+	case inTrans:
 		g.open[c] = true
-	} else {
+	default:
 		delete(g.open, c)
+		delete(g.late, c)
+	}
+	if wrote && !inTrans {
 		select {
 		case g.written <- struct{}{}:
 		default:
@@ -130,5 +143,9 @@ func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed, g.paused = false, false
+	for c := range g.late {
+		g.open[c] = true
+	}
+	clear(g.late)
 	g.tell()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"syscall"
 )
 
@@ -153,21 +154,26 @@ func hide(greeting []byte) {
 
 // carry takes one command to whoever answers it.
 func (c *relay) carry(ctx context.Context, command []byte) error {
+	reads := command[0] != comStmtExecute && command[0] != comChangeUser
 	switch command[0] {
 	case comRegisterSlave:
 		return c.client.ok(0)
 	case comBinlogDump, comBinlogDumpGTID:
 		return c.dump(ctx, command)
 	case comQuery:
-		if done, err := c.own(ctx, string(command[1:])); done {
-			return err
+		text := string(command[1:])
+		parts := statements(text)
+		c.noteSettings(text)
+		if slices.ContainsFunc(parts, func(p string) bool { return special(p) != kernels }) {
+			return c.own(ctx, parts)
 		}
+		reads = !slices.ContainsFunc(parts, writes)
 	case comStmtPrepare:
 		if special(string(command[1:])) != kernels {
 			return c.client.fail(1295, "HY000", "This command is not supported in the prepared statement protocol yet")
 		}
 	}
-	if err := c.rig.gate.enter(ctx, c); err != nil {
+	if err := c.rig.gate.enter(ctx, c, reads); err != nil {
 		return err
 	}
 	defer func() { c.rig.gate.exit(c, c.inTrans) }()
