@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // A gate holds back commands while the rig changes what the stream is made of.
@@ -94,28 +95,41 @@ func (g *gate) exit(c *relay, inTrans bool) {
 func (g *gate) leave(c *relay) { g.exit(c, false) }
 
 // shut keeps new transactions out and waits until those that are open have
-// ended; c's own does not count. The caller calls release in the end, unless
-// shut fails.
+// ended; c's own does not count. One of them may wait for something that a new
+// one does, so in between new ones get through for a moment. The caller calls
+// release in the end, unless shut fails.
 func (g *gate) shut(ctx context.Context, c *relay) error {
-	if err := g.until(ctx, func() bool { return !g.closed && !g.paused }); err != nil {
-		return err
-	}
-	g.closed = true
-	g.mu.Unlock()
-	err := g.until(ctx, func() bool {
-		for o := range g.open {
-			if o != c {
-				return false
-			}
+	const moment = 200 * time.Millisecond
+	for window := moment; ; window *= 2 {
+		if err := g.until(ctx, func() bool { return !g.closed && !g.paused }); err != nil {
+			return err
 		}
-		return len(g.running) == 0 || len(g.running) == 1 && g.running[c]
-	})
-	if err != nil {
+		g.closed = true
+		g.mu.Unlock()
+		limited, cancel := context.WithTimeout(ctx, window)
+		err := g.until(limited, func() bool { return g.quiet(c) })
+		cancel()
+		if err == nil {
+			g.mu.Unlock()
+			return nil
+		}
 		g.release()
-		return err
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(moment):
+		}
 	}
-	g.mu.Unlock()
-	return nil
+}
+
+// quiet reports whether nothing is open or runs but c; mu is held.
+func (g *gate) quiet(c *relay) bool {
+	for o := range g.open {
+		if o != c {
+			return false
+		}
+	}
+	return len(g.running) == 0 || len(g.running) == 1 && g.running[c]
 }
 
 var errBusyGate = errors.New("the gate is shut")

@@ -15,18 +15,21 @@ func TestGate(t *testing.T) {
 	ctx := t.Context()
 	require.NoError(t, g.enter(ctx, writer, false)) // BEGIN
 	g.exit(writer, true)
-	shut := make(chan error, 1)
-	go func() { shut <- g.shut(ctx, owner) }()
-	for closed := false; !closed; {
-		g.mu.Lock()
-		closed = g.closed
-		g.mu.Unlock()
-	}
+	g.mu.Lock()
+	g.closed = true // as shut does
+	g.mu.Unlock()
 	require.NoError(t, g.enter(ctx, reader, true)) // SELECT, without autocommit
 	g.exit(reader, true)
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, g.enter(short, reader, false), context.DeadlineExceeded, "a transaction that began late writes nothing")
+	require.NoError(t, g.enter(ctx, writer, false))
+	g.exit(writer, true)
+	g.release()
+	shut := make(chan error, 1)
+	go func() { shut <- g.shut(ctx, owner) }()
+	require.NoError(t, g.enter(ctx, reader, true))
+	g.exit(reader, false)
 	require.NoError(t, g.enter(ctx, writer, false))
 	require.Empty(t, shut)
 	g.exit(writer, false) // COMMIT
