@@ -12,6 +12,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/conflict"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
@@ -36,6 +37,10 @@ func (t *target) run(ctx context.Context, txn *change.Txn, c *schema.Carrying, s
 	defer func() { err = errors.Join(err, session.Close()) }()
 	if err := t.alone(ctx, session); err != nil {
 		return err
+	}
+	if steps[0].Clears && t.site != nil && t.far() {
+		return &schema.Refusal{Reason: fmt.Sprintf("of what site %s has written there is too much that site %s does not know yet: run again when it has caught up",
+			t.cfg.Target.Site, t.cfg.DDL.From)}
 	}
 	was, err := t.fingerprint(ctx, steps)
 	if err != nil {
@@ -69,6 +74,13 @@ func (t *target) run(ctx context.Context, txn *change.Txn, c *schema.Carrying, s
 	}
 	failpoint("ddl-run")
 	return nil
+}
+
+// far reports whether more is remembered of what the target's application wrote
+// than stays in memory: then it is not looked through.
+func (t *target) far() (yes bool) {
+	t.site.Observe(func(o *conflict.Observer) { yes = o.Index().Disk() > 0 })
+	return yes
 }
 
 // alone waits until no connection of an earlier run of the link is at a
@@ -111,6 +123,17 @@ func (t *target) step(ctx context.Context, s *tenant.Session, txn *change.Txn, s
 	}
 	_, err := s.Exec(ctx, fmt.Sprintf("%s %s %d */ %s", change.OwnMark, t.cfg.Link, st.Seq, step.SQL))
 	return err
+}
+
+// Marked gives the number of the statement that the link has run with a text.
+func Marked(text, link string) (seq uint64, ok bool) {
+	rest, ok := strings.CutPrefix(text, change.OwnMark+" "+link+" ")
+	if !ok {
+		return 0, false
+	}
+	number, _, _ := strings.Cut(rest, " ")
+	seq, err := strconv.ParseUint(number, 10, 64)
+	return seq, err == nil
 }
 
 // fingerprint tells the definitions that steps are about as they are now.

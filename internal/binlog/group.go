@@ -27,7 +27,14 @@ type group struct {
 	foreign bool     // a mark of somebody else's stands in it
 	beat    *change.Beat
 	ddl     *change.DDL
+	cleared *clearing // ddl takes all rows out of a table
 	rows    *change.Rows
+}
+
+// A clearing is a statement that takes all rows out of a table.
+type clearing struct {
+	table string       // as keys have it
+	seen  *change.Seqs // what the peer had seen of this site that ran it first; nil: it is this site's own
 }
 
 // id is the log's own name for the group.
@@ -154,6 +161,7 @@ func (r *Reader) commitTime(g *replication.GTIDEvent) int64 {
 func (r *Reader) finish(e *event) error {
 	g := r.group
 	r.group = group{}
+	r.cleared = g.cleared
 	if g.commit == 0 {
 		g.commit = int64(e.timestamp) * 1_000_000
 	}
@@ -216,6 +224,10 @@ func (r *Reader) finish(e *event) error {
 // right behind t.
 func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) error {
 	t.Stamp = r.observer.Stamp(committed)
+	if t.DDL != nil && r.cleared != nil {
+		r.observer.Cleared(r.cleared.table, r.cleared.seen)
+		r.cleared = nil
+	}
 	t.Position = r.position(at)
 	if r.cfg.Conflicts != nil {
 		if err := r.wrote(t, committed); err != nil {

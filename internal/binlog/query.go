@@ -159,22 +159,27 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	if err := r.history.learn(ctx, seq, utf, database); err != nil {
 		return fmt.Errorf("what %q makes of the tables: %w", head(utf), err)
 	}
-	ours, err := r.ran(ctx, q, utf)
+	ours, seen, err := r.ran(ctx, q, utf)
 	if err != nil {
 		return err
 	}
 	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
+	if s.Verb == schema.Truncate && len(s.Objects) == 1 && r.cfg.Conflicts != nil {
+		n := r.history.fold(s.Objects[0])
+		r.group.cleared = &clearing{string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)), seen}
+	}
 	return nil
 }
 
-// ran reports whether a statement is one that we have run here.
-func (r *Reader) ran(ctx context.Context, q *replication.QueryEvent, text string) (bool, error) {
+// ran reports whether a statement is one that we have run here, and for a link
+// what its source had seen.
+func (r *Reader) ran(ctx context.Context, q *replication.QueryEvent, text string) (bool, *change.Seqs, error) {
 	if r.cfg.Ran != nil {
-		if ours, err := r.cfg.Ran(ctx, q.SlaveProxyID, text); ours || err != nil {
-			return ours, err
+		if seen, err := r.cfg.Ran(ctx, q.SlaveProxyID, text); seen != nil || err != nil {
+			return true, seen, err
 		}
 	}
-	return strings.HasPrefix(text, change.OwnMark), nil
+	return strings.HasPrefix(text, change.OwnMark), nil, nil
 }
 
 // concerns reports whether a statement is about tables of the project. One

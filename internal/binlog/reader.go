@@ -34,8 +34,9 @@ type Config struct {
 	Conflicts *Conflicts
 	History   *History // what the tables were; nil: the catalogue is asked when rows come, and nothing is kept
 	// Ran reports whether our inbound link has run a statement here, by the number
-	// of the connection that ran it, or by the statement's own mark; nil: it runs none.
-	Ran func(ctx context.Context, session uint32, text string) (bool, error)
+	// of the connection that ran it, or by the statement's own mark, and what the
+	// peer had seen of this site when it was run there; nil: it runs none.
+	Ran func(ctx context.Context, session uint32, text string) (seen *change.Seqs, err error)
 	// Aside is for tables whose rows are none of the project's, and whose
 	// definitions are followed; nil: there are none.
 	Aside    func(database, table string) bool
@@ -84,6 +85,7 @@ type Reader struct {
 	file     string // of the log
 	tables   map[uint64]*logTable
 	history  *History
+	cleared  *clearing                         // by the statement that is about to be given out
 	layouts  map[*change.Table]*schema.Mapping // see layoutNow
 	names    map[*change.Table]string          // as keys have them
 	prepared map[string]bool                   // XA transactions without rows of ours, in their first phase

@@ -20,7 +20,11 @@ func (p *Project) MarshalJSON() ([]byte, error) {
 	if ddl == "" {
 		ddl = noSite
 	}
-	doc = append(doc, member{"ddl", ddl})
+	if p.IgnoreDDL {
+		doc = append(doc, member{"ddl", object{{"from", ddl}, {"elsewhere", "ignore"}}})
+	} else {
+		doc = append(doc, member{"ddl", ddl})
+	}
 	if p.Conflict.Policy != "" {
 		doc = append(doc, member{"conflict", p.Conflict.document()})
 	}

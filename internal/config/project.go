@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/tls"
 	"slices"
+
+	"duplex/internal/change"
 )
 
 // OwnDatabase is the database that the program keeps for itself in each tenant.
@@ -190,6 +192,18 @@ func (p *Project) Matches(database, table string) bool {
 	}
 	covers := func(pattern Pattern) bool { return pattern.Match(database, table) }
 	return slices.ContainsFunc(p.Tables.Include, covers) && !slices.ContainsFunc(p.Tables.Exclude, covers)
+}
+
+// Aside reports whether a table is one that a schema change tool makes beside a table of the project, known by its name
+// ending: it is dropped or takes the other's place in the end. Where no link carries DDL it is a table like any other.
+func (p *Project) Aside(database, table string) bool {
+	base, ok := change.Ghost(table)
+	return ok && p.DDL != "" && p.Matches(database, base)
+}
+
+// Carries reports whether the rows of a table of the source are carried.
+func (p *Project) Carries(database, table string) bool {
+	return p.Matches(database, table) && !p.Aside(database, table)
 }
 
 // Target gives the name that a table of the source has on the target.

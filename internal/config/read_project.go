@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // noSite is the word for "none of the sites".
@@ -36,7 +38,7 @@ func (r *reader) project(root field) *Project {
 		p.Tables = r.tables(f, p)
 	}
 	if f, ok := fields["ddl"]; ok {
-		p.DDL = r.ddl(f, p, names)
+		p.DDL, p.IgnoreDDL = r.ddl(f, p, names)
 	}
 	if f, ok := fields["conflict"]; ok {
 		r.conflict(f, p, names)
@@ -83,7 +85,30 @@ func (r *reader) siteName(f field, names []string) string {
 	return text
 }
 
-func (r *reader) ddl(f field, p *Project, names []string) string {
+// ddl reads a site or none, or {from: site, elsewhere: refuse or ignore}.
+func (r *reader) ddl(f field, p *Project, names []string) (site string, ignore bool) {
+	switch f.value.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		return r.ddlSite(f, p, names), false
+	}
+	fields, ok := r.keys(f, "from", "elsewhere")
+	if !ok {
+		return "", false
+	}
+	if from, there := fields["from"]; there {
+		site = r.ddlSite(from, p, names)
+	} else {
+		r.problem(f.at, "", "%s names no site: from is missing", f.label())
+	}
+	if e, there := fields["elsewhere"]; there {
+		word, _ := r.word(e, "refuse", "ignore")
+		ignore = word == "ignore"
+	}
+	return site, ignore
+}
+
+func (r *reader) ddlSite(f field, p *Project, names []string) string {
 	if raw, ok := rawText(f.value); ok && raw == noSite {
 		return ""
 	}

@@ -236,7 +236,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	r.reader, err = binlog.Open(ctx, binlog.Config{
 		Tenant: r.from, Changes: site.Changes, Site: site.Name, Project: p.Name,
 		Inbound: config.Link{From: r.link.To, To: r.link.From}.String(),
-		Match:   a.matches, Aside: a.aside, Ran: a.ran(r), History: r.history, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
+		Match:   a.cfg.Project.Carries, Aside: a.cfg.Project.Aside, Ran: a.ran(r), History: r.history, Budget: p.Limits.Memory / readerBudget, SpoolDir: a.cfg.Spool, Log: a.cfg.Log,
 		Conflicts: a.conflicts(r),
 	}, start)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"duplex/internal/apply"
 	"duplex/internal/change"
@@ -20,17 +19,6 @@ import (
 // rows, all is laid out by that. So it ends where a site's tables become others,
 // and the next one begins with these: it reads again what is not settled, brings
 // what it remembers into the new layout, and goes on.
-
-// matches says which tables take part. Those that schema change tools make beside
-// them do not, but are followed.
-func (a *attempt) matches(database, table string) bool {
-	return a.cfg.Project.Matches(database, table) && !a.aside(database, table)
-}
-
-func (a *attempt) aside(database, table string) bool {
-	base, ok := schema.Ghost(table)
-	return ok && a.cfg.Project.DDL != "" && a.cfg.Project.Matches(database, base)
-}
 
 // ddl says what a route does with statements.
 func (a *attempt) ddl(r *route) apply.DDL {
@@ -60,17 +48,24 @@ func (r *route) know(tables []*schema.Table) {
 	}
 }
 
-// ran reports whether the link that writes into r's source has run a statement
-// there, by the connection or by the statement's own mark.
-func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text string) (bool, error) {
+// ran finds out whether the link that writes into r's source has run a statement
+// there, by the connection or by the statement's own mark, and what the link's
+// source had seen.
+func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text string) (*change.Seqs, error) {
 	in := config.Link{From: r.link.To, To: r.link.From}
 	store := checkpoint.New(r.from, a.cfg.Project.Name, in.String())
-	return func(ctx context.Context, session uint32, text string) (bool, error) {
-		if strings.HasPrefix(text, change.OwnMark) {
-			return true, nil
+	return func(ctx context.Context, session uint32, text string) (*change.Seqs, error) {
+		var st checkpoint.Statement
+		var err error
+		if seq, ok := apply.Marked(text, in.String()); ok {
+			st, err = store.Statement(ctx, seq)
+		} else if session != 0 {
+			st, err = store.By(ctx, uint64(session))
 		}
-		st, err := store.By(ctx, uint64(session))
-		return session != 0 && (st.State == checkpoint.Before || st.State == checkpoint.Done), err
+		if err != nil || st.State == "" {
+			return nil, err
+		}
+		return &st.Seen, nil
 	}
 }
 
@@ -111,7 +106,7 @@ func (a *attempt) redefined(ctx context.Context, r *route, txn *change.Txn) (boo
 	}
 	known := a.back(r).known
 	for _, n := range names {
-		if n.Name == "" || !a.matches(n.Database, n.Name) {
+		if n.Name == "" || !a.cfg.Project.Carries(n.Database, n.Name) {
 			continue
 		}
 		now, err := r.from.Table(ctx, n.Database, n.Name)

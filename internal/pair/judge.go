@@ -101,7 +101,7 @@ func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 		return err
 	}
 	for _, r := range a.routes {
-		tables, err := r.to.Tables(ctx, a.matches)
+		tables, err := r.to.Tables(ctx, a.cfg.Project.Carries)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ var ErrSchema = errors.New("the tables differ")
 // indexes, foreign keys and views come after the data. It gives the source's
 // tables.
 func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant) ([]*schema.Table, error) {
-	tables, err := source.Tables(ctx, a.matches)
+	tables, err := source.Tables(ctx, a.cfg.Project.Carries)
 	if err != nil {
 		return nil, err
 	}

@@ -116,14 +116,15 @@ func (r *Run) follow(ctx context.Context) error {
 const pauseAfter = time.Second
 
 // settled waits for the barrier and verifies, if the run does. A comparison
-// whose connection broke begins anew, once the links are steady again.
+// whose connection broke, or whose tables a statement has changed meanwhile,
+// begins anew, once the links are steady again.
 func (r *Run) settled(ctx context.Context) (*verify.Report, error) {
 	for {
 		if err := r.pair.Barrier(ctx); err != nil || r.options.Until == CaughtUp {
 			return nil, err
 		}
 		report, err := r.Verify(ctx)
-		if !tenant.Classify(err).Passing() {
+		if class := tenant.Classify(err); !class.Passing() && class != tenant.Schema {
 			return report, err
 		}
 		r.options.Log.Warn("verification interrupted, beginning anew", "error", err)
@@ -217,7 +218,7 @@ func (s *Sites) Tenant(site string) *tenant.Tenant {
 
 // Checker compares the project's tables.
 func (s *Sites) Checker(ctx context.Context, barrier func(context.Context) error) (*verify.Checker, error) {
-	tables, err := s.Source.Tables(ctx, s.Project.Matches)
+	tables, err := s.Source.Tables(ctx, s.Project.Carries)
 	if err != nil {
 		return nil, err
 	}

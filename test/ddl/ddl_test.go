@@ -1,10 +1,14 @@
 package ddl
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"duplex/internal/apply"
+	"duplex/internal/config"
 	servers "duplex/test/tenant"
 )
 
@@ -24,6 +28,8 @@ var each = []string{
 	"ALTER TABLE shop.t DROP c2, /*!50000 ADD COLUMN c4 int */ COMMENT ''",
 	"CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int)",
 	"CREATE TABLE IF NOT EXISTS shop.y LIKE shop.t",
+	"TRUNCATE TABLE shop.t",
+	"TRUNCATE shop.x",
 	"ALTER TABLE shop.p ADD PARTITION (PARTITION p2 VALUES LESS THAN (300))",
 	"ALTER TABLE shop.p TRUNCATE PARTITION p2",
 	"ALTER TABLE shop.p DROP PARTITION p2",
@@ -61,4 +67,68 @@ func TestEachStatementTwoWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A tool for schema changes copies a table beside it and lets the copy take its
+// place. What it means for the table is carried, its rows are not.
+func TestSchemaChangeTool(t *testing.T) {
+	s := newStage(t, servers.MariaDB, "ddl: a\n")
+	stop := s.writers("t", "p")
+	defer stop()
+	s.exec(0, "CREATE TABLE shop._t_gho LIKE shop.t")
+	s.exec(0, "CREATE TABLE shop._t_ghc (id int PRIMARY KEY, hint varchar(64))")
+	s.exec(0, "ALTER TABLE shop._t_gho ADD COLUMN c1 int NOT NULL DEFAULT 5, MODIFY v varchar(50), ADD KEY by_v (v)")
+	s.exec(0, "INSERT INTO shop._t_ghc VALUES (1, 'x')")
+	s.exec(0, "LOCK TABLES shop.t WRITE, shop._t_gho WRITE; INSERT INTO shop._t_gho (id, v, n, u) SELECT id, v, n, u FROM shop.t; UNLOCK TABLES")
+	s.exec(0, "RENAME TABLE shop.t TO shop._t_del, shop._t_gho TO shop.t")
+	s.exec(0, "DROP TABLE shop._t_ghc, shop._t_del")
+	s.barrier()
+	stop()
+	s.barrier()
+	for side := range s.sides {
+		var n int
+		require.NoError(t, s.sides[side].QueryRow("SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = 'shop' AND table_name = 't'").Scan(&n))
+		require.Equal(t, 5, n)
+		require.NoError(t, s.sides[side].QueryRow("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'shop'").Scan(&n))
+		require.Equal(t, 2, n)
+	}
+	require.Len(t, s.log(1), 1)
+}
+
+// A statement of the site whose link carries none stops that link, until a person
+// has said what is to become of it; or it is passed over, if the file says so.
+func TestStatementElsewhere(t *testing.T) {
+	s := newProject(t, servers.MariaDB, "ddl: a\n")
+	s.start()
+	s.barrier()
+	s.exec(1, "ALTER TABLE shop.t ADD COLUMN c1 int")
+	<-s.ended
+	err := s.stop()
+	require.ErrorIs(t, err, apply.ErrStatement)
+	require.ErrorContains(t, err, "run on site b")
+	require.ErrorContains(t, err, "duplex ddl skip")
+	require.Equal(t, []string{"refused ALTER TABLE shop.t ADD COLUMN c1 int"}, s.log(0))
+
+	// It is run at the side that carries, too: then both have it.
+	s.exec(0, "UPDATE duplex.ddl_log SET state = 'done'")
+	s.exec(0, "ALTER TABLE shop.t ADD COLUMN c1 int")
+	s.start()
+	s.barrier()
+	s.exec(1, "INSERT INTO shop.t (id, v, c1) VALUES (1, 'x', 7)")
+	s.barrier()
+	require.Equal(t, []string{"done ALTER TABLE shop.t ADD COLUMN c1 int"}, s.log(1))
+	s.equal()
+	require.NoError(t, s.stop())
+
+	text, err := os.ReadFile(s.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.file, []byte(strings.Replace(string(text), "ddl: a", "ddl: {from: a, elsewhere: ignore}", 1)), 0o600))
+	s.project, err = config.Load(s.file)
+	require.NoError(t, err)
+	s.start()
+	s.barrier()
+	s.exec(1, "CREATE INDEX by_v ON shop.t (v)")
+	s.barrier()
+	require.Contains(t, s.log(0), "ignored CREATE INDEX by_v ON shop.t (v)")
+	require.NoError(t, s.stop())
 }
