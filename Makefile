@@ -62,6 +62,10 @@ account-delta: servers ## N=1000000 increments from both sides add up; FIXTURE a
 	@DUPLEX_INCREMENTS=$(or $(N),1000000) DUPLEX_WRITERS=16 DUPLEX_FIXTURE=$(or $(FIXTURE),mariadb) \
 	  go test -count=1 -timeout 0 -v -run 'TestDelta$$' ./test/account
 
+.PHONY: ddl-kills
+ddl-kills: servers ## statements that change tables, while both sides are written and the program is killed 30 times, on each kind of server; KILLS=n
+	@DDL_KILLS=$(or $(KILLS),30) go test -count=1 -timeout 0 -v -run 'TestKills$$|TestFailpoints$$' ./test/ddl
+
 .PHONY: fmt
 fmt: ## fails if a file is not as gofmt writes it
 	@files=$$(gofmt -l $(wildcard bench cmd internal test)) && \

@@ -84,7 +84,7 @@ func hints() []struct {
 		{binlog.ErrPositionLost, "`duplex clean FILE`, empty the target's tables and run again: it copies anew"},
 		{apply.ErrMismatch, "see `duplex verify FILE`; make the row equal on both sides, then run again"},
 		{apply.ErrTooLarge, "raise max_allowed_packet at that site (SET GLOBAL), then run again"},
-		{apply.ErrStatement, "carry the statement over by hand on the other side"},
+		{apply.ErrStatement, "see `duplex ddl list FILE`, and \"Statements that change definitions\" in docs/operations.md"},
 		{apply.ErrTable, "see `duplex check FILE` for what differs"},
 		{pair.ErrSchema, "make the target's table like the source's, or drop it there, then run again"},
 		{pair.ErrRules, "see \"Changing a policy\" in docs/operations.md"},

@@ -56,7 +56,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print one JSON document on standard output")
 	flags.StringVar(&a.level, "log-level", "warn", "what goes to the log on standard error: debug, info, warn or error")
 	root.AddCommand(a.demoCommand(), a.checkCommand(), a.runCommand(), a.statusCommand(), a.verifyCommand(),
-		a.barrierCommand(), a.conflictsCommand(), a.cleanCommand(), a.versionCommand())
+		a.barrierCommand(), a.conflictsCommand(), a.ddlCommand(), a.cleanCommand(), a.versionCommand())
 	return root
 }
 

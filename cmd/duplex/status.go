@@ -81,6 +81,9 @@ func printStatus(w io.Writer, st project.Status) {
 		if l.Position != "" {
 			fmt.Fprintf(w, "%s stands at %s\n", l.From, l.Position)
 		}
+		if l.Statement != "" {
+			fmt.Fprintf(w, "%s > %s: statement %s\n", l.From, l.To, l.Statement)
+		}
 	}
 	if c := st.Copy; c.Tables > 0 {
 		fmt.Fprintf(w, "copy: %d of %d tables complete, %s rows, %s\n", c.TablesDone, c.Tables, number(c.Rows), size(c.Bytes))

@@ -374,8 +374,10 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 	}
 	a.keep()
 	a.enter(Indexes)
-	if err := a.finishTables(ctx, a.initial(tables), source, target); err != nil {
-		return err
+	if len(todo) > 0 || !a.leads() {
+		if err := a.finishTables(ctx, a.initial(tables), source, target); err != nil {
+			return err
+		}
 	}
 	if err := a.root(ctx, tables, target); err != nil {
 		return err

@@ -141,7 +141,7 @@ func lacksForeignKey(a, b *schema.Table) bool {
 // carries: their definitions and rows do not come through it.
 func (a *attempt) initial(tables []*schema.Table) []*schema.Table {
 	forward := a.routes[0]
-	if !a.cfg.Project.CarriesDDL(forward.link) {
+	if a.cfg.Project.DDL == "" {
 		return tables
 	}
 	return slices.DeleteFunc(slices.Clone(tables), func(t *schema.Table) bool {
@@ -151,9 +151,12 @@ func (a *attempt) initial(tables []*schema.Table) []*schema.Table {
 
 // follows reports whether the target's tables are what carried statements have
 // made of them.
-func (a *attempt) follows() bool {
-	forward := a.routes[0]
-	return forward.ran && a.cfg.Project.CarriesDDL(forward.link)
+func (a *attempt) follows() bool { return a.routes[0].ran && a.cfg.Project.DDL != "" }
+
+// leads reports whether the tables of the site that was filled come first: what
+// they have or lack is no matter of the other site's.
+func (a *attempt) leads() bool {
+	return a.routes[0].ran && a.cfg.Project.DDL == a.cfg.Project.TargetSite().Name
 }
 
 // placedNow is a table of the source as the target has it where the link is, under

@@ -24,7 +24,7 @@ func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	if half, err := a.unfinished(ctx); half || err != nil { // all that remains is to be done when that statement is
+	if half, err := a.unfinished(ctx); half || err != nil || a.leads() { // all that remains is to be done when that statement is
 		return tables, err
 	}
 	if len(tables) == 0 {

@@ -43,6 +43,9 @@ type LinkStatus struct {
 	Conflicts    uint64    `json:"conflicts"` // decisions between two writes, logged at To
 	Drifts       uint64    `json:"drifts"`    // rows that were not what either log says
 	Parked       uint64    `json:"parked"`    // rows that wait at To for a unique value
+	// Statement changes definitions and stands in the link's way: it is being
+	// carried, or was refused, for the reason behind it; empty: none does.
+	Statement string `json:"statement,omitempty"`
 }
 
 // CopyStatus is the full copy.
@@ -104,6 +107,9 @@ func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (
 	ls.State, ls.Position, ls.Epoch, ls.Committed = "stopped", string(state.Position), state.Epoch, state.Committed
 	ls.Transactions = state.Done.Low
 	if err := s.decided(ctx, l, &ls); err != nil {
+		return ls, time.Time{}, err
+	}
+	if ls.Statement, err = s.statement(ctx, l); err != nil {
 		return ls, time.Time{}, err
 	}
 	pulse, ok, err := checkpoint.ReadPulse(ctx, to, l.From)

@@ -132,3 +132,30 @@ func TestStatementElsewhere(t *testing.T) {
 	require.Contains(t, s.log(0), "ignored CREATE INDEX by_v ON shop.t (v)")
 	require.NoError(t, s.stop())
 }
+
+// The other site carries once the project file says so and all is applied.
+func TestSideChanges(t *testing.T) {
+	s := newStage(t, servers.MariaDB, "ddl: a\n")
+	stop := s.writers("t", "p", "x")
+	s.exec(0, "CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int, KEY by_n (n))")
+	s.barrier()
+	require.NoError(t, s.stop())
+	text, err := os.ReadFile(s.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.file, []byte(strings.Replace(string(text), "ddl: a", "ddl: b", 1)), 0o600))
+	s.project, err = config.Load(s.file)
+	require.NoError(t, err)
+	s.start()
+	for _, q := range []string{
+		"ALTER TABLE shop.t ADD COLUMN c1 int NOT NULL DEFAULT 4 FIRST", "DROP INDEX by_n ON shop.x", "ALTER TABLE shop.x DROP n",
+		"CREATE TABLE shop.y LIKE shop.x", "DROP TABLE shop.x", "TRUNCATE shop.t",
+	} {
+		s.exec(1, q)
+		s.barrier()
+	}
+	stop()
+	s.barrier()
+	s.equal()
+	require.Len(t, s.log(0), 6)
+	require.NoError(t, s.stop())
+}
