@@ -114,22 +114,6 @@ func (a *attempt) open(ctx context.Context) error {
 	return nil
 }
 
-// begin gives the place where a link that never ran begins, and what the tables
-// of its source are there and from there on.
-func (a *attempt) begin(ctx context.Context, r *route) (start change.Position, err error) {
-	p := a.cfg.Project
-	store := checkpoint.NewHistory(r.from, p.Name)
-	_, r.ran, err = checkpoint.New(r.to, p.Name, r.link.String()).Load(ctx)
-	switch {
-	case err != nil:
-	case r.ran:
-		r.history, err = binlog.OpenHistory(ctx, r.from, store)
-	default:
-		start, r.history, err = binlog.Begin(ctx, r.from, store, p.Matches)
-	}
-	return start, err
-}
-
 func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	p := a.cfg.Project
 	place := func(database, table string) (string, string) { return database, table }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"duplex/internal/apply"
+	"duplex/internal/binlog"
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
 	"duplex/internal/config"
@@ -19,6 +20,22 @@ import (
 // rows, all is laid out by that. So it ends where a site's tables become others,
 // and the next one begins with these: it reads again what is not settled, brings
 // what it remembers into the new layout, and goes on.
+
+// begin gives the place where a link that never ran begins, and what the tables
+// of its source are there and from there on.
+func (a *attempt) begin(ctx context.Context, r *route) (start change.Position, err error) {
+	p := a.cfg.Project
+	store := checkpoint.NewHistory(r.from, p.Name)
+	_, r.ran, err = checkpoint.New(r.to, p.Name, r.link.String()).Load(ctx)
+	switch {
+	case err != nil:
+	case r.ran:
+		r.history, err = binlog.OpenHistory(ctx, r.from, store)
+	default:
+		start, r.history, err = binlog.Begin(ctx, r.from, store, p.Matches)
+	}
+	return start, err
+}
 
 // ddl says what a route does with statements.
 func (a *attempt) ddl(r *route) apply.DDL {
