@@ -47,7 +47,7 @@ func (w *window) pushChunk(ctx context.Context, n *node, p *plan) error {
 			return change.ErrReread
 		}
 		c.Rows = slices.DeleteFunc(c.Rows, func(image []change.Value) bool { return came.Since(&c.Low, p.rowKey(image)) })
-		came.Forget(c.Oldest)
+		came.Forget(c.Oldest.Seq)
 	}
 	n.rows = len(c.Rows)
 	n.deps, n.alone = p.chunkDeps(c.Rows)

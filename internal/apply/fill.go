@@ -111,9 +111,7 @@ func (t *target) yield(p *plan, c *change.Chunk) (err error) {
 				kept = append(kept, image)
 			}
 		}
-		if c.Low.Seq == c.Oldest {
-			o.Forget(p.name, &c.Low)
-		}
+		o.Forget(p.name, &c.Oldest)
 		err = o.Index().Err()
 	})
 	if err == nil {

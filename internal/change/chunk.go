@@ -10,6 +10,12 @@ type Watermark struct {
 	Seen    Seqs
 }
 
+// Before reports whether w is lower than o, of two watermarks of one log. What has
+// come from the other site can move one on where no transaction of its own does.
+func (w *Watermark) Before(o *Watermark) bool {
+	return w.Seq < o.Seq || w.Seq == o.Seq && w.Seen.Low < o.Seen.Low
+}
+
 // ErrReread says that a chunk has to be read again: a transaction too large to
 // remember its rows touched the table since the chunk's low watermark.
 var ErrReread = errors.New("the chunk was overtaken by a large transaction")
@@ -21,7 +27,7 @@ type Chunk struct {
 	Table  *Table // as the rows were read
 	Rows   [][]Value
 	Low    Watermark // of the source, taken before the rows were read
-	Oldest uint64    // the lowest Low.Seq of any chunk of the table that is not written yet
+	Oldest Watermark // the lowest Low of any chunk of the table that is not written yet
 	Note   string    // a statement of the copy's own, run in the same transaction
 
 	Written int // set by the applier: rows that were inserted

@@ -174,13 +174,13 @@ func (w *fakeWriter) enter(c *change.Chunk) int {
 	if c.Low.Seq < w.oldest[c.Table] {
 		w.faults = append(w.faults, fmt.Sprintf("%s: low %d after oldest %d", c.Table, c.Low.Seq, w.oldest[c.Table]))
 	}
-	if c.Oldest > c.Low.Seq {
-		w.faults = append(w.faults, fmt.Sprintf("oldest %d above low %d", c.Oldest, c.Low.Seq))
+	if c.Low.Before(&c.Oldest) {
+		w.faults = append(w.faults, fmt.Sprintf("oldest %v above low %v", c.Oldest, c.Low))
 	}
 	if w.waited <= c.Low.Seq {
 		w.faults = append(w.faults, fmt.Sprintf("waited for %d, low %d", w.waited, c.Low.Seq))
 	}
-	w.oldest[c.Table] = max(w.oldest[c.Table], c.Oldest)
+	w.oldest[c.Table] = max(w.oldest[c.Table], c.Oldest.Seq)
 	w.calls++
 	return w.calls
 }

@@ -27,7 +27,7 @@ type table struct {
 	slots chan struct{} // one for each chunk that is read and not durable
 
 	mu   sync.Mutex
-	lows map[*job]uint64 // Low.Seq of the chunks that are not durable
+	lows map[*job]change.Watermark // of the chunks that are not durable
 
 	rows, bytes, total atomic.Uint64
 	done               atomic.Bool
@@ -63,7 +63,7 @@ func newTable(source *tenant.Tenant, spec Table, budget int64) (*table, error) {
 	if key == nil {
 		return nil, fmt.Errorf("copy: %w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, s)
 	}
-	t := &table{source: s.Change(), lows: map[*job]uint64{}}
+	t := &table{source: s.Change(), lows: map[*job]change.Watermark{}}
 	t.database, t.target = spec.Target()
 	t.name = t.database + "." + t.target
 	t.slots = make(chan struct{}, ahead)
@@ -120,7 +120,7 @@ func (t *table) begin(ctx context.Context, j *job, m *moments) (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if j.moment, err = m.latest(ctx); err == nil {
-		t.lows[j] = j.moment.low.Seq
+		t.lows[j] = j.moment.low
 	}
 	return err
 }
@@ -150,12 +150,14 @@ func (t *table) end(j *job) {
 
 // oldest is the lowest mark of the jobs that are not durable. A job that
 // begins later has none below it.
-func (t *table) oldest() uint64 {
+func (t *table) oldest() change.Watermark {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	low := change.NoSeq
-	for _, seq := range t.lows {
-		low = min(low, seq)
+	low := change.Watermark{Seq: change.NoSeq}
+	for _, w := range t.lows {
+		if w.Before(&low) {
+			low = w
+		}
 	}
 	return low
 }

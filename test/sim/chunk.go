@@ -98,11 +98,13 @@ func (c *chunk) read(a *site) {
 }
 
 // oldest is the lowest low watermark of the table's chunks in work.
-func (w *world) oldest(c *chunk) uint64 {
-	low := c.low.Seq
+func (w *world) oldest(c *chunk) change.Watermark {
+	low := c.low
 	for _, o := range w.chunks {
 		if o.table == c.table && o.state > chunkNew && o.state < chunkWritten && w.Without&CopyOldest == 0 {
-			low = min(low, o.low.Seq)
+			if o.low.Before(&low) {
+				low = o.low
+			}
 		}
 	}
 	return low
@@ -122,7 +124,7 @@ func (c *chunk) enter(w *world, b *site) {
 			}
 		}
 	}
-	came.Forget(w.oldest(c))
+	came.Forget(w.oldest(c).Seq)
 	c.wait = nil
 	for _, t := range b.window() {
 		if c.meets(w, t) {
@@ -175,9 +177,8 @@ func (c *chunk) write(w *world, b *site) {
 		in := conflict.Write{Seq: change.NoSeq}
 		writes = append(writes, placed{k, nil, row, in.Order()})
 	}
-	if w.oldest(c) == c.low.Seq {
-		b.observer.Forget(c.table, &c.low)
-	}
+	oldest := w.oldest(c)
+	b.observer.Forget(c.table, &oldest)
 	r := &record{version: c.low.Version + 1, carried: []change.Stamp{noSeq(c.low.Seen)}, rows: changes(writes)}
 	if b.refused(writes, false) || w.Without&CopyDisputed == 0 && b.disputed(writes) {
 		notes := conflict.Notes{Placed: true}
