@@ -115,7 +115,10 @@ func (a *attempt) addEra(ctx context.Context, from int64, want tableRules, table
 		}
 	}
 	for _, t := range tables {
-		if old, known := a.history.last().rules[t]; known {
+		old, known := a.history.last().rules[t]
+		if known && t == carrier {
+			a.cfg.Log.Warn("statements are carried from another site", "before", old.Site, "now", e.rules[t].Site, "version", from)
+		} else if known {
 			a.cfg.Log.Warn("conflict rule changed", "table", t, "from", old.String(), "to", e.rules[t].String(), "version", from)
 		}
 	}

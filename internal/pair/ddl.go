@@ -42,7 +42,7 @@ func (a *attempt) ddl(r *route) apply.DDL {
 	p := a.cfg.Project
 	d := apply.DDL{Dialect: dialect(r.from), From: r.link.From, Match: p.Matches, Source: r.history, TwoWay: a.judges(), Ignore: p.IgnoreDDL}
 	if p.DDL != "" {
-		d.Carries = func(int64) bool { return p.CarriesDDL(r.link) }
+		d.Carries = func(version int64) bool { return a.carries(r.link, version) }
 	}
 	if !a.judges() {
 		return d

@@ -132,7 +132,31 @@ func (a *attempt) wanted(tables []*schema.Table) tableRules {
 	for _, t := range tables {
 		out[sqlName(t)] = a.fileRule(t)
 	}
+	if a.cfg.Project.DDL != "" {
+		out[carrier] = rule{Site: a.cfg.Project.DDL}
+	}
 	return out
+}
+
+// carrier stands among the tables for the site whose statements are carried: it
+// is no table's name in SQL.
+const carrier = "ddl"
+
+// carries reports whether a link carries a statement of a version. The site that
+// does changes as conflict rules do: what has a lower version than the change is
+// carried from where it was carried before.
+func (a *attempt) carries(link config.Link, version int64) bool {
+	turns := a.history.turns(carrier)
+	if len(turns) == 0 {
+		return a.cfg.Project.CarriesDDL(link)
+	}
+	site := turns[0].Site
+	for _, t := range turns {
+		if t.from <= version {
+			site = t.Site
+		}
+	}
+	return site == link.From
 }
 
 func (a *attempt) fileRule(t *schema.Table) rule {

@@ -70,7 +70,7 @@ var ErrFixed = errors.New("only `conflict` can change while the project runs; en
 // log. It fails with ErrFixed.
 func (r *Run) Change(p *config.Project) error {
 	same := *p
-	same.Conflict = r.project.Conflict
+	same.Conflict, same.DDL, same.IgnoreDDL = r.project.Conflict, r.project.DDL, r.project.IgnoreDDL
 	if !reflect.DeepEqual(&same, r.project) {
 		return ErrFixed
 	}

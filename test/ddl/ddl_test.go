@@ -1,9 +1,11 @@
 package ddl
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -146,6 +148,7 @@ func TestSideChanges(t *testing.T) {
 	s.project, err = config.Load(s.file)
 	require.NoError(t, err)
 	s.start()
+	s.changed("b")
 	for _, q := range []string{
 		"ALTER TABLE shop.t ADD COLUMN c1 int NOT NULL DEFAULT 4 FIRST", "DROP INDEX by_n ON shop.x", "ALTER TABLE shop.x DROP n",
 		"CREATE TABLE shop.y LIKE shop.x", "DROP TABLE shop.x", "TRUNCATE shop.t",
@@ -157,5 +160,38 @@ func TestSideChanges(t *testing.T) {
 	s.barrier()
 	s.equal()
 	require.Len(t, s.log(0), 6)
+
+	// And back again, in a run that goes on.
+	stop = s.writers("t", "p", "y")
+	s.exec(1, "ALTER TABLE shop.t ADD COLUMN c2 int")
+	s.barrier()
+	back, err := config.Load(s.file)
+	require.NoError(t, err)
+	back.DDL = "a"
+	s.pair.Change(back)
+	s.changed("a")
+	s.exec(0, "ALTER TABLE shop.t DROP COLUMN c2, ADD c3 int")
+	s.barrier()
+	stop()
+	s.barrier()
+	s.equal()
+	require.Contains(t, s.log(0), "done ALTER TABLE shop.t ADD COLUMN c2 int")
+	require.Contains(t, s.log(1), "done ALTER TABLE shop.t DROP COLUMN c2, ADD c3 int")
 	require.NoError(t, s.stop())
+}
+
+// changed waits until a site carries, and both logs are beyond that moment.
+func (s *stage) changed(site string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		var text string
+		err := s.sides[0].QueryRow("SELECT rules FROM duplex.rules ORDER BY number DESC LIMIT 1").Scan(&text)
+		return err == nil && strings.Contains(text, `"ddl":{"policy":"","site":"`+site+`"}`)
+	}, time.Minute, 50*time.Millisecond)
+	for n := range 2 { // what one has of the other raises its clock
+		for side := range s.sides {
+			s.exec(side, fmt.Sprintf("REPLACE INTO shop.p VALUES (50, '%d of %d')", n, side))
+		}
+		s.barrier()
+	}
 }
