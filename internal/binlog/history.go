@@ -303,7 +303,7 @@ func (h *History) definition(ctx context.Context, t *logTable, seq uint64) (*def
 		return nil, fmt.Errorf("definition of %s, of which the log has rows: %w", t, err)
 	}
 	if v.Table == nil {
-		return nil, fmt.Errorf("%w: %s has rows in the log, and neither the history nor the catalogue knows it", errDefinition, t)
+		return nil, fmt.Errorf("%w: %s has rows in the log, and neither the history nor the catalogue knows it: %w", errDefinition, t, tenant.ErrNoTable)
 	}
 	if err := t.fits(v.Table.Change()); err != nil {
 		if misfit != nil {
