@@ -138,13 +138,20 @@ func (c *relay) noteSettings(text string) {
 	}
 }
 
-// writes reports whether a statement may change rows, or lock some, or begin
-// what does.
+// heartbeat is how a statement begins that an open transaction of Duplex may wait
+// for, with rows locked: the reader is to come to the end of the log.
+const heartbeat = "INSERT INTO `duplex`.`heartbeat` "
+
+// writes reports whether a statement may change rows, or lock some, that the gate
+// is shut for.
 func writes(text string) bool {
 	text = bare(text)
+	if strings.HasPrefix(text, heartbeat) {
+		return false
+	}
 	word, _, _ := strings.Cut(text, " ")
 	switch strings.ToUpper(word) {
-	case "SHOW", "SET", "USE", "EXPLAIN", "DESC", "DESCRIBE", "KILL", "COMMIT", "ROLLBACK":
+	case "SHOW", "SET", "USE", "EXPLAIN", "DESC", "DESCRIBE", "KILL", "BEGIN", "START", "COMMIT", "ROLLBACK":
 		return false
 	case "SELECT":
 		return strings.Contains(strings.ToUpper(text), "FOR UPDATE")
