@@ -95,7 +95,13 @@ func (t *target) alone(ctx context.Context, s *tenant.Session) error {
 			return err
 		}
 	}
-	return t.send(ctx)
+	head := t.head
+	if err := t.send(ctx); err != nil {
+		return err
+	}
+	t.head = head // the transaction begins anew behind the statement, which some servers hold up while one is open
+	_, err := t.session.ExecAll(ctx, "ROLLBACK")
+	return err
 }
 
 // lockName is short enough for every server.

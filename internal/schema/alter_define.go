@@ -58,7 +58,11 @@ func (r *clauseReader) columnNamed() bool {
 		return false
 	}
 	next := r.tokens[r.at+1]
-	return next.kind == tokenWord && knownType(next.text) && !(r.at+2 < len(r.tokens) && r.tokens[r.at+2].punct('(') && !sized(next.text))
+	if next.kind != tokenWord || !knownType(next.text) {
+		return false
+	}
+	bracket := r.at+2 < len(r.tokens) && r.tokens[r.at+2].punct('(')
+	return !bracket || sized(next.text)
 }
 
 func sized(typ string) bool {

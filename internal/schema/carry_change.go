@@ -186,7 +186,7 @@ func (c *Column) parse(text string) (change.Value, bool) {
 			return change.Value{}, false
 		}
 	}
-	v, err := c.Column.ParseText([]byte(text))
+	v, err := c.ParseText([]byte(text))
 	return v, err == nil
 }
 
@@ -226,7 +226,7 @@ func (c *Column) zero() (change.Value, bool) {
 		v.Bytes = make([]byte, c.Length)
 		return v, true
 	case change.Decimal:
-		out, err := c.Column.ParseText([]byte("0"))
+		out, err := c.ParseText([]byte("0"))
 		return out, err == nil
 	case change.Enum:
 		v.Bits = 1
@@ -236,7 +236,7 @@ func (c *Column) zero() (change.Value, bool) {
 		if c.Kind == change.Datetime {
 			text += " 00:00:00"
 		}
-		out, err := c.Column.ParseText([]byte(text))
+		out, err := c.ParseText([]byte(text))
 		return out, err == nil
 	}
 	return v, false
