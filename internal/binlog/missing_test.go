@@ -3,6 +3,7 @@ package binlog
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,8 +23,12 @@ func TestAskTenant(t *testing.T) {
 	s := newSite(t, servers.SeekDB)
 	s.exec("CREATE TABLE docs (a int, b varchar(10), body mediumtext, doc json, PRIMARY KEY (a, b))",
 		"INSERT INTO docs VALUES (1, 'x', repeat('first ', 4000), '{\"n\": 1}'), (1, 'y', NULL, NULL)")
-	var first int64 // by the kernel's clock, which may be ahead of ours
-	require.NoError(t, s.tenant.DB().QueryRowContext(t.Context(), "SELECT current_scn() DIV 1000 + 1").Scan(&first))
+	var first, rows int64 // by the kernel's clock, which may be ahead of ours
+	require.Eventually(t, func() bool {
+		db := s.tenant.DB()
+		return db.QueryRowContext(t.Context(), "SELECT current_scn() DIV 1000 + 1").Scan(&first) == nil &&
+			db.QueryRowContext(t.Context(), fmt.Sprintf("SELECT COUNT(*) FROM %s.docs AS OF SNAPSHOT %d", s.database, first*1000+999)).Scan(&rows) == nil
+	}, time.Minute, 20*time.Millisecond, "for a moment the table counts as changed since")
 	s.exec("UPDATE docs SET body = repeat('second ', 4000), doc = NULL WHERE b = 'x'", "DELETE FROM docs WHERE b = 'y'")
 	table, err := s.tenant.Table(t.Context(), s.database, "docs")
 	require.NoError(t, err)
