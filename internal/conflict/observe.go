@@ -3,6 +3,7 @@ package conflict
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"duplex/internal/change"
 )
@@ -170,7 +171,7 @@ func (o *Observer) Applied(a *Applied) error {
 		return nil
 	}
 	for _, k := range a.Notes.Keys {
-		if k.Silent {
+		if k.Silent && !a.shows(k.Hash) {
 			if err := o.late(a, k, nil); err != nil {
 				return err
 			}
@@ -221,6 +222,12 @@ func (o *Observer) rows(a *Applied) error {
 	return nil
 }
 
+// shows reports whether a key that was written as silent was not: the row that was
+// to be gone, and was not there when that was decided, had come by then.
+func (a *Applied) shows(hash uint64) bool {
+	return !a.Notes.Placed && slices.ContainsFunc(a.Rows, func(r AppliedRow) bool { return r.Key.Hash() == hash })
+}
+
 // note gives what the mark says of a row that the log shows; false if that is no
 // write of the key, or was taken in as a silent one.
 func (a *Applied) note(notes map[uint64]KeyNote, table string, hash uint64) (KeyNote, bool, error) {
@@ -232,7 +239,7 @@ func (a *Applied) note(notes map[uint64]KeyNote, table string, hash uint64) (Key
 		return k, false, fmt.Errorf("%w: %s", errMark, table)
 	}
 	k.Hash = hash
-	return k, !k.Silent, nil
+	return k, !k.Silent || a.shows(hash), nil
 }
 
 // Quiet reports whether no applied row can be Concerned.

@@ -180,6 +180,13 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if len(todo) == 0 && !a.changing && !a.leads() {
+		// Before the links run: a carried statement could take away meanwhile what is
+		// found missing here.
+		if err := a.finishTables(ctx, a.initial(tables), source, target); err != nil {
+			return err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, r := range a.routes {
 		g.Go(func() error { return ended("reader of "+r.link.From, r.queue.Run(ctx)) })
@@ -358,7 +365,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 	}
 	a.keep()
 	a.enter(Indexes)
-	if len(todo) > 0 || !a.leads() {
+	if len(todo) > 0 {
 		if err := a.finishTables(ctx, a.initial(tables), source, target); err != nil {
 			return err
 		}

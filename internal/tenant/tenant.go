@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -123,8 +124,13 @@ func (t *Tenant) detect(ctx context.Context) error {
 	return nil
 }
 
-// Close ends all connections.
-func (t *Tenant) Close() error { return t.db.Close() }
+// Close ends all connections. One that the server has ended before is no error.
+func (t *Tenant) Close() error {
+	if err := t.db.Close(); !errors.Is(err, driver.ErrBadConn) {
+		return err
+	}
+	return nil
+}
 
 // DB gives the pool, for single statements that need no session of ours.
 func (t *Tenant) DB() *sql.DB { return t.db }
