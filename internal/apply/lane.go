@@ -35,6 +35,7 @@ type lane struct {
 	writes  uint64
 	buffer  []byte // of the statements last sent
 	clash   bool   // the group in hand met a duplicate key
+	gaps    bool   // rows of the group that are not there are locked as well
 	current *target
 	checks  bool // the session looks after foreign keys
 }
@@ -112,7 +113,7 @@ func (l *lane) close() {
 // apply makes a group durable, whatever number of attempts that takes.
 func (l *lane) apply(ctx context.Context, group []*node) error {
 	pause := firstPause
-	l.clash = false
+	l.clash, l.gaps = false, false
 	for attempt := 0; ; attempt++ {
 		if err := l.brake.wait(ctx); err != nil {
 			return err
@@ -138,6 +139,10 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 			group[0].err = err
 			l.window.finish(group)
 			return nil
+		}
+		if errors.Is(err, errGap) {
+			l.gaps = true
+			continue
 		}
 		again := class.Undone() || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
 			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt) || class == tenant.Reference && l.site != nil

@@ -163,9 +163,9 @@ func (s *script) send() error {
 // up, then what stays, then what comes. So no unique key is held twice at any
 // moment, and a parent is there before its children and gone after them.
 //
-// A row that is not there is not locked by reading it. One that is decided to be
-// gone is deleted all the same, at last: the target's application may have
-// inserted it since, and the mark behind that says that it was written over.
+// A row that is decided to be gone and was not found is deleted all the same, at
+// last, where it could not be locked: the target's application may have inserted
+// it since, and the mark behind that says that it was written over.
 func (s *script) rows(b *batch) {
 	plans := slices.Clone(b.plans)
 	slices.SortStableFunc(plans, func(x, y *plan) int { return x.rank - y.rank })
@@ -197,7 +197,7 @@ func (s *script) rows(b *batch) {
 
 // absent reports whether a row is written as gone that was not found.
 func (s *script) absent(n *net) bool {
-	return s.site != nil && n.out.Wrote && n.final == nil && n.current == nil
+	return s.site != nil && !s.gaps && n.out.Wrote && n.final == nil && n.current == nil
 }
 
 // rewritten reports whether a row is taken out and put in again: its unique
