@@ -194,6 +194,9 @@ func (c *Carrying) drop(s *Statement) []Step {
 }
 
 func (c *Carrying) truncate(s *Statement) ([]Step, error) {
+	if c.TwoWay {
+		return nil, refuse("both sites are written, and a row that is written just then could stay at one: DELETE the rows instead")
+	}
 	t := c.Place(s.Objects[0])
 	out := c.step("TRUNCATE TABLE "+qualified(t.Database, t.Name), t)
 	out[0].Clears = true

@@ -146,6 +146,7 @@ func TestCarryRefuses(t *testing.T) {
 		{"ALTER TABLE t RENAME TO x", "old name"},
 		{"ALTER TABLE t RENAME outside", "border"},
 		{"RENAME TABLE t TO _t_old, _t_new TO t", "which of them are the same"},
+		{"TRUNCATE t", "DELETE the rows"},
 		{"DROP DATABASE d", "whole database"},
 		{"ALTER DATABASE d CHARACTER SET latin1", "inherit"},
 		{"CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW DELETE FROM u", "triggers"},
