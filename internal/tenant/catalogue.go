@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -178,8 +179,54 @@ func within(database, name string) (string, []any) {
 	return " WHERE table_schema = ? AND table_name = ?", []any{database, name}
 }
 
-// tables reads the tables of one database, or only one, that match.
+// The bounds of reading tables that do not fit together.
+const (
+	tornTries = 30
+	tornSame  = 3 // a table that is made and dropped in turn may look the same twice
+)
+
+// tables reads the tables of one database, or only one, that match. Its
+// questions see the catalogue one after the other. A table that changes or goes
+// between two of them may come out as none that ever was: what looks so is read
+// until it comes out the same some times.
 func (c *catalogue) tables(ctx context.Context, database, name string, match Match) ([]*schema.Table, error) {
+	var before []*schema.Table
+	same := 0
+	for range tornTries {
+		out, err := c.read(ctx, database, name, match)
+		if err != nil && Classify(err) != Schema { // that says that a table of the list is gone
+			return nil, err
+		}
+		if same++; err != nil || !reflect.DeepEqual(out, before) {
+			same = 1
+		}
+		if err == nil && (same == tornSame || !slices.ContainsFunc(out, torn)) {
+			return out, nil
+		}
+		before = out
+	}
+	return nil, fmt.Errorf("tables of %s: %w", database, errTorn)
+}
+
+var errTorn = errors.New("definitions change all the time")
+
+// torn reports whether a table may have been read in part before and in part
+// behind a change.
+func torn(t *schema.Table) bool {
+	lacks := func(name string) bool { return name != "" && t.Column(name) < 0 }
+	if len(t.Columns) == 0 || len(t.Keys) == 0 {
+		return true
+	}
+	for i := range t.Keys {
+		if slices.ContainsFunc(t.Keys[i].Parts, func(p schema.KeyPart) bool { return lacks(p.Column) }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(t.ForeignKeys, func(f schema.ForeignKey) bool { return slices.ContainsFunc(f.Columns, lacks) })
+}
+
+// read is tables, read once.
+func (c *catalogue) read(ctx context.Context, database, name string, match Match) ([]*schema.Table, error) {
 	byName := map[string]*schema.Table{}
 	steps := []struct {
 		what string

@@ -48,7 +48,11 @@ func unorderedKey(t *schema.Table) (problems []string) {
 		return nil
 	}
 	for _, p := range key.Parts {
-		c := &t.Columns[t.Column(p.Column)]
+		at := t.Column(p.Column)
+		if at < 0 { // torn
+			continue
+		}
+		c := &t.Columns[at]
 		if c.Kind == change.Set && len(schema.ParseType(c.Type, t.Dialect).Labels) == 64 {
 			problems = append(problems, fmt.Sprintf("key column %s: servers do not compare a SET of 64 labels in the order of its index", c.Name))
 		}

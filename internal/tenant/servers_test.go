@@ -67,6 +67,7 @@ func TestServers(t *testing.T) {
 				{"kind", testKind},
 				{"round trip", testRoundTrip},
 				{"catalogue", testCatalogue},
+				{"torn", testTorn},
 				{"objects", testObjects},
 				{"session", testSession},
 				{"plain user", testPlainUser},
