@@ -183,9 +183,12 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 	if txn.Beat != nil {
 		n.deps = append(n.deps, pulseKey)
 	}
+	if a.window.skip.Has(n.seq) && !a.window.copying() { // nothing waits for it, and its tables may be others by now
+		return n, nil
+	}
 	var scratch [256]byte
 	err := txn.Rows.Each(func(row *change.Row) error {
-		p, err := a.plan(ctx, row.Table, txn.Stamp.Seen.Low)
+		p, err := a.plan(ctx, row.Table, &txn.Stamp)
 		if err != nil {
 			return fmt.Errorf("transaction %s: %w", txn.ID, err)
 		}
@@ -227,19 +230,21 @@ func (n *node) addTouch(p *plan, image []change.Value) {
 	n.touch = append(n.touch, t)
 }
 
-// plan finds how rows of a source table are written, of a transaction that knows
-// the target's statements below seen.
-func (a *Applier) plan(ctx context.Context, source *change.Table, seen uint64) (*plan, error) {
-	p, err := a.findPlan(ctx, source, seen)
-	if errors.Is(err, ErrTable) && a.site != nil { // a statement of the target's own may have changed it that nobody has read yet
-		if eerr := a.site.End(ctx); eerr != nil {
-			return nil, eerr
-		}
+// plan finds how rows of a source table are written, of a transaction with a
+// stamp. Where they have no place, a statement in the target's log that nobody has
+// read yet may have changed the table, or have taken it away.
+func (a *Applier) plan(ctx context.Context, source *change.Table, at *change.Stamp) (*plan, error) {
+	p, err := a.findPlan(ctx, source, at)
+	if a.site == nil || !errors.Is(err, ErrTable) {
+		return p, err
 	}
-	return p, err
+	if err := a.site.End(ctx); err != nil {
+		return nil, err
+	}
+	return a.findPlan(ctx, source, at)
 }
 
-func (a *Applier) findPlan(ctx context.Context, source *change.Table, seen uint64) (*plan, error) {
+func (a *Applier) findPlan(ctx context.Context, source *change.Table, at *change.Stamp) (*plan, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p := a.plans[source]; p != nil {
@@ -248,7 +253,7 @@ func (a *Applier) findPlan(ctx context.Context, source *change.Table, seen uint6
 	t, err := a.target(ctx, source)
 	var m *schema.Mapping
 	if gone := false; a.cfg.DDL.Toward != nil && (err == nil || errors.Is(err, ErrTable)) {
-		if m, gone, _ = a.cfg.DDL.Toward(source, seen, t); gone {
+		if m, gone = a.cfg.DDL.Toward(source, at, t); gone {
 			p := &plan{gone: true}
 			a.plans[source] = p
 			return p, nil

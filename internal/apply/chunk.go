@@ -78,7 +78,8 @@ func (w *window) waitDone(ctx context.Context, n *node) error {
 // fails: whether the chunk is in is then to be read from what Note wrote.
 // It changes Rows.
 func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
-	p, err := a.plan(ctx, c.Table, c.Low.Seen.Low)
+	stamp := c.Stamp()
+	p, err := a.plan(ctx, c.Table, &stamp)
 	if err != nil {
 		return err
 	}

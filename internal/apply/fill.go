@@ -12,7 +12,8 @@ import (
 // copy writes a chunk: what is not there yet, and was not taken away by the
 // target's application.
 func (t *target) copy(ctx context.Context, c *change.Chunk) error {
-	p, err := t.plan(ctx, c.Table, c.Low.Seen.Low)
+	stamp := c.Stamp()
+	p, err := t.plan(ctx, c.Table, &stamp)
 	if err != nil {
 		return err
 	}

@@ -234,7 +234,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 			continue
 		}
 		err := n.txn.Rows.Each(func(row *change.Row) error {
-			p, err := l.plan(ctx, row.Table, n.txn.Stamp.Seen.Low)
+			p, err := l.plan(ctx, row.Table, &n.txn.Stamp)
 			if err == nil && !p.gone {
 				b.add(p, row, origin{no, n.txn.ID})
 			}
@@ -280,7 +280,7 @@ func (t *target) steps(ctx context.Context, txn *change.Txn) error {
 	t.spooled = true
 	b := newBatch(true)
 	err := txn.Rows.Each(func(row *change.Row) error {
-		p, err := t.plan(ctx, row.Table, txn.Stamp.Seen.Low)
+		p, err := t.plan(ctx, row.Table, &txn.Stamp)
 		if err != nil || p.gone {
 			return err
 		}

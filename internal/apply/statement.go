@@ -30,8 +30,8 @@ type DDL struct {
 	TwoWay  bool // the target is written too
 
 	// Of a target that is written too; nil elsewhere.
-	Now    func(database, table string) *schema.Table                                                  // its tables as the attempt knows them
-	Toward func(rows *change.Table, seen uint64, now *schema.Table) (m *schema.Mapping, gone, ok bool) // from the source's rows to them
+	Now    func(database, table string) *schema.Table                                                   // its tables as the attempt knows them
+	Toward func(rows *change.Table, at *change.Stamp, now *schema.Table) (m *schema.Mapping, gone bool) // from the source's rows to them
 }
 
 // A Catalogue knows what the source's tables were at each place of its log.

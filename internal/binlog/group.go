@@ -33,8 +33,17 @@ type group struct {
 
 // A clearing is a statement that takes all rows out of a table.
 type clearing struct {
-	table string       // as keys have it
-	seen  *change.Seqs // what the peer had seen of this site that ran it first; nil: it is this site's own
+	table   string   // as keys have it
+	carried *Carried // nil: it is this site's own
+}
+
+// seen is what the peer had seen of this site that ran the statement first; nil:
+// it is this site's own.
+func (c *clearing) seen() *change.Seqs {
+	if c.carried == nil {
+		return nil
+	}
+	return &c.carried.Seen
 }
 
 // id is the log's own name for the group.
@@ -225,7 +234,7 @@ func (r *Reader) finish(e *event) error {
 func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) error {
 	t.Stamp = r.observer.Stamp(committed)
 	if t.DDL != nil && r.cleared != nil {
-		r.observer.Cleared(r.cleared.table, r.cleared.seen)
+		r.observer.Cleared(r.cleared.table, r.cleared.seen())
 		r.cleared = nil
 	}
 	t.Position = r.position(at)

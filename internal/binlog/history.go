@@ -195,8 +195,9 @@ func (h *History) catalogue(ctx context.Context, n schema.Name) (*schema.Table, 
 
 // learn takes in the statement seq. What it makes of tables is read from its
 // text; the catalogue, which may be ahead, gives the details where it agrees,
-// and is all there is where the text does not tell.
-func (h *History) learn(ctx context.Context, seq uint64, text, database string) error {
+// and is all there is where the text does not tell. carried is the peer's statement
+// that it follows; nil: it is this site's own.
+func (h *History) learn(ctx context.Context, seq uint64, text, database string, carried *Carried) error {
 	if len(h.Changed(seq)) > 0 { // it was read before
 		return nil
 	}
@@ -210,11 +211,23 @@ func (h *History) learn(ctx context.Context, seq uint64, text, database string) 
 	before := func(n schema.Name) *schema.Table { return h.At(n, seq) }
 	versions, err := schema.Evolve(text, database, before, inherit, schema.Dialect(h.tenant.Kind))
 	if err != nil {
-		if versions, err = h.present(ctx, text, database, seq); err != nil {
-			return err
-		}
-		return h.add(ctx, seq+1, versions)
+		versions, err = h.present(ctx, text, database, seq)
+	} else {
+		err = h.detail(ctx, versions)
 	}
+	if err != nil {
+		return err
+	}
+	for i := range versions {
+		if carried != nil {
+			versions[i].Carried = carried.Seq + 1
+		}
+	}
+	return h.add(ctx, seq+1, versions)
+}
+
+// detail completes versions by the catalogue where that has the same rows.
+func (h *History) detail(ctx context.Context, versions []schema.Version) error {
 	for i := range versions {
 		v := &versions[i]
 		if v.Table == nil {
@@ -228,7 +241,7 @@ func (h *History) learn(ctx context.Context, seq uint64, text, database string) 
 			v.Table, v.Vague = now, false
 		}
 	}
-	return h.add(ctx, seq+1, versions)
+	return nil
 }
 
 // inherits says what new tables inherit from their databases.

@@ -156,30 +156,28 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	if r.at.parts > 0 { // it was given out before
 		seq--
 	}
-	if err := r.history.learn(ctx, seq, utf, database); err != nil {
+	var carried *Carried
+	if r.cfg.Ran != nil {
+		if carried, err = r.cfg.Ran(ctx, q.SlaveProxyID, utf); err != nil {
+			return err
+		}
+	}
+	if err := r.history.learn(ctx, seq, utf, database, carried); err != nil {
 		return fmt.Errorf("what %q makes of the tables: %w", head(utf), err)
 	}
-	ours, seen, err := r.ran(ctx, q, utf)
-	if err != nil {
-		return err
-	}
+	ours := carried != nil || strings.HasPrefix(utf, change.OwnMark)
 	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
 	if s.Verb == schema.Truncate && len(s.Objects) == 1 && r.cfg.Conflicts != nil {
 		n := r.history.fold(s.Objects[0])
-		r.group.cleared = &clearing{string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)), seen}
+		r.group.cleared = &clearing{string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)), carried}
 	}
 	return nil
 }
 
-// ran reports whether a statement is one that we have run here, and for a link
-// what its source had seen.
-func (r *Reader) ran(ctx context.Context, q *replication.QueryEvent, text string) (bool, *change.Seqs, error) {
-	if r.cfg.Ran != nil {
-		if seen, err := r.cfg.Ran(ctx, q.SlaveProxyID, text); seen != nil || err != nil {
-			return true, seen, err
-		}
-	}
-	return strings.HasPrefix(text, change.OwnMark), nil, nil
+// A Carried is a statement of the peer that our inbound link has run here.
+type Carried struct {
+	Seq  uint64      // in the peer's log
+	Seen change.Seqs // what the peer had seen of this site when it was run there
 }
 
 // concerns reports whether a statement is about tables of the project. One

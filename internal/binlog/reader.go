@@ -33,10 +33,10 @@ type Config struct {
 	// stamped, and nothing is remembered of their rows.
 	Conflicts *Conflicts
 	History   *History // what the tables were; nil: the catalogue is asked when rows come, and nothing is kept
-	// Ran reports whether our inbound link has run a statement here, by the number
-	// of the connection that ran it, or by the statement's own mark, and what the
-	// peer had seen of this site when it was run there; nil: it runs none.
-	Ran func(ctx context.Context, session uint32, text string) (seen *change.Seqs, err error)
+	// Ran finds the peer's statement that our inbound link has run here, by the
+	// number of the connection that ran it, or by the statement's own mark; nil if
+	// it is none of those. nil: the link runs none.
+	Ran func(ctx context.Context, session uint32, text string) (*Carried, error)
 	// Aside is for tables whose rows are none of the project's, and whose
 	// definitions are followed; nil: there are none.
 	Aside    func(database, table string) bool

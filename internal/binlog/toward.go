@@ -1,34 +1,47 @@
 package binlog
 
 import (
+	"slices"
 	"strings"
 
 	"duplex/internal/change"
 	"duplex/internal/schema"
 )
 
-// Toward says how rows of the other site, which knows the statements of this
-// site's log below seen, come into the layout of now: a table of this site. They
-// may be of a definition that statements have changed here since. gone says that
-// one of these has taken the table away, and what was in it. ok is false where
-// the history knows no definition with the columns of rows.
-func (h *History) Toward(rows *change.Table, seen uint64, now *schema.Table) (m *schema.Mapping, gone, ok bool) {
+// Toward says how rows of the other site, of a transaction with a stamp, come into
+// the layout of now: a table of this site. They may be of a definition that
+// statements have changed here since. gone says that one of these has taken the
+// table away, and what was in it. m is nil where the history knows no definition
+// with the columns of rows.
+func (h *History) Toward(rows *change.Table, at *change.Stamp, now *schema.Table) (m *schema.Mapping, gone bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.tables[h.fold(schema.Name{Database: rows.Database, Name: rows.Name})]
-	at := -1
-	for i, v := range all {
-		if v.From <= seen {
-			at = i
+	for len(all) > 1 && slices.ContainsFunc(all[1:], func(v *version) bool { return v.knownTo(at) }) {
+		all = all[1:]
+	}
+	for i, v := range all { // the peer may have run a statement of ours and not have said so yet
+		if v.Table != nil && sameNames(rows, v.Table) {
+			return along(all[i:], now)
 		}
 	}
-	for at = max(at, 0); at < len(all); at++ {
-		if all[at].Table != nil && sameNames(rows, all[at].Table) {
-			m, gone = along(all[at:], now)
-			return m, gone, true
+	for i, v := range all { // columns that one side lacks
+		if v.Table != nil {
+			_, gone = along(all[i:], now)
+			break
 		}
 	}
-	return nil, false, false
+	return nil, gone
+}
+
+// knownTo reports whether a transaction of the peer was committed behind the
+// statement: its own log says so of the peer's statements, and of this site's what
+// the peer had seen.
+func (v *version) knownTo(at *change.Stamp) bool {
+	if v.Carried > 0 {
+		return v.Carried <= at.Seq
+	}
+	return v.From <= at.Seen.Low
 }
 
 // along maps from the first of versions to now.

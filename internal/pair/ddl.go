@@ -50,8 +50,8 @@ func (a *attempt) ddl(r *route) apply.DDL {
 	d.Now = func(database, table string) *schema.Table {
 		return r.known[schema.Name{Database: database, Name: table}]
 	}
-	d.Toward = func(rows *change.Table, seen uint64, now *schema.Table) (*schema.Mapping, bool, bool) {
-		return a.back(r).history.Toward(rows, seen, now)
+	d.Toward = func(rows *change.Table, at *change.Stamp, now *schema.Table) (*schema.Mapping, bool) {
+		return a.back(r).history.Toward(rows, at, now)
 	}
 	return d
 }
@@ -65,13 +65,12 @@ func (r *route) know(tables []*schema.Table) {
 	}
 }
 
-// ran finds out whether the link that writes into r's source has run a statement
-// there, by the connection or by the statement's own mark, and what the link's
-// source had seen.
-func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text string) (*change.Seqs, error) {
+// ran finds the statement of the peer that the link which writes into r's source
+// has run there, by the connection or by the statement's own mark.
+func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text string) (*binlog.Carried, error) {
 	in := config.Link{From: r.link.To, To: r.link.From}
 	store := checkpoint.New(r.from, a.cfg.Project.Name, in.String())
-	return func(ctx context.Context, session uint32, text string) (*change.Seqs, error) {
+	return func(ctx context.Context, session uint32, text string) (*binlog.Carried, error) {
 		var st checkpoint.Statement
 		var err error
 		if seq, ok := apply.Marked(text, in.String()); ok {
@@ -82,7 +81,7 @@ func (a *attempt) ran(r *route) func(ctx context.Context, session uint32, text s
 		if err != nil || st.State == "" {
 			return nil, err
 		}
-		return &st.Seen, nil
+		return &binlog.Carried{Seq: st.Seq, Seen: st.Seen}, nil
 	}
 }
 

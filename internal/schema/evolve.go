@@ -18,6 +18,9 @@ type Version struct {
 	// Vague says that Table has rows as they are laid out, and perhaps not all
 	// else that a catalogue would tell.
 	Vague bool
+	// Carried is, of what the peer's link has made here, the place in the peer's log
+	// behind the statement that it followed; 0: a statement of the site's own.
+	Carried uint64 `json:",omitempty"`
 }
 
 // A Placed is a version with its place in a site's log.

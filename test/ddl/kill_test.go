@@ -3,6 +3,7 @@ package ddl
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"duplex/internal/change"
+	"duplex/internal/checkpoint"
+	"duplex/internal/pair"
+	"duplex/internal/tenant"
 	"duplex/test/e2e"
 	servers "duplex/test/tenant"
 )
@@ -70,7 +75,44 @@ func (d *drill) finish(stop func()) {
 	}
 }
 
-// TestFailpoints ends the program between any two steps of a statement.
+// point gives where the link that carries would go on.
+func (d *drill) point() checkpoint.State {
+	d.t.Helper()
+	var st checkpoint.State
+	d.carrier(func(_ *tenant.Tenant, store *checkpoint.Store) {
+		var err error
+		st, _, err = store.Load(d.t.Context())
+		require.NoError(d.t, err)
+	})
+	return st
+}
+
+// back makes the next run read the log again from a point on, though what was
+// done since is done: as if of several lanes one had said last what it knew.
+func (d *drill) back(to checkpoint.State) {
+	d.t.Helper()
+	d.carrier(func(t *tenant.Tenant, store *checkpoint.Store) {
+		now, _, err := store.Load(d.t.Context())
+		require.NoError(d.t, err)
+		done := []change.Range{{From: to.From, To: now.Done.Low}}
+		_, err = t.DB().ExecContext(d.t.Context(), "UPDATE duplex.checkpoint SET `position` = ?, low = ?, applied = ? WHERE link = 'a>b'",
+			string(to.Position), to.From, change.FormatRanges(append(done, now.Done.Above...)))
+		require.NoError(d.t, err)
+	})
+}
+
+// carrier calls fn with the target of the link that carries, and its checkpoint.
+func (d *drill) carrier(fn func(t *tenant.Tenant, store *checkpoint.Store)) {
+	d.t.Helper()
+	t, err := pair.OpenSite(d.t.Context(), d.project.Sites[1], slog.New(slog.DiscardHandler))
+	require.NoError(d.t, err)
+	defer func() { require.NoError(d.t, t.Close()) }()
+	fn(t, checkpoint.New(t, d.project.Name, "a>b"))
+}
+
+// TestFailpoints ends the program between any two steps of a statement. What
+// stands before that in the log is read once more, rows of a table too that the
+// statement has dropped.
 func TestFailpoints(t *testing.T) {
 	d := newDrill(t, servers.MariaDB)
 	stop := d.writers("t", "p", "x")
@@ -83,6 +125,7 @@ func TestFailpoints(t *testing.T) {
 		} {
 			d.settle()
 			require.NoError(t, d.run.Kill())
+			at := d.point()
 			began := time.Now()
 			t.Setenv("DUPLEX_FAILPOINT", point)
 			d.begin()
@@ -94,6 +137,7 @@ func TestFailpoints(t *testing.T) {
 			}
 			require.Error(t, d.run.Kill()) // it has ended
 			t.Setenv("DUPLEX_FAILPOINT", "")
+			d.back(at)
 			d.begin()
 			t.Logf("%s: %s: %v", point, q, time.Since(began))
 		}
