@@ -8,6 +8,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/schema"
 	servers "duplex/test/tenant"
 )
 
@@ -20,6 +21,18 @@ func historySite(t *testing.T, kind servers.Kind) (*site, change.Position) {
 	require.NoError(t, err)
 	s.cfg.History = h
 	return s, at
+}
+
+// Rows that are inserted while a history begins move a counter that OceanBase's
+// catalogue tells.
+func TestHistoryAlike(t *testing.T) {
+	a := &schema.Table{Name: "t", Columns: []schema.Column{{Type: "int", AutoIncrement: true}}, NextNumber: 5}
+	b := *a
+	b.NextNumber = 6
+	require.True(t, alike(a, &b))
+	b.Columns = []schema.Column{{Type: "bigint", AutoIncrement: true}}
+	require.False(t, alike(a, &b))
+	require.Equal(t, uint64(6), b.NextNumber)
 }
 
 // restart reads what is stored.

@@ -225,9 +225,10 @@ func (r *Reader) beatRow(row []any) error {
 func (g *group) ours() bool { return g.origin >= firstOrigin && g.origin <= lastOrigin }
 
 // checkSigned counts applied groups without an origin id; mu is held. Servers
-// other than OceanBase do not let everybody set one.
+// other than OceanBase do not let everybody set one. A run that takes the link
+// over carries nothing, and sets none.
 func (r *Reader) checkSigned(g *group) {
-	if !r.oceanbase || g.ours() {
+	if !r.oceanbase || g.ours() || len(g.applied.Carried) == 0 {
 		return
 	}
 	r.counts.Unsigned++

@@ -201,9 +201,6 @@ func testLocks(t *testing.T, s *server) {
 }
 
 func testDeadlock(t *testing.T, s *server) {
-	if s.tenant.Kind == tenant.OceanBase { // finds one in 0.4 s instead of some seconds
-		s.exec(t, "ALTER SYSTEM SET _lcl_op_interval = '30ms'")
-	}
 	s.fill(t, "dead", []string{"create table t (id int primary key, n int)", "insert into t values (1, 0), (2, 0)"})
 	sessions := []*tenant.Session{s.session(t, tenant.Apply, 1), s.session(t, tenant.Apply, 1)}
 	for i, e := range sessions {

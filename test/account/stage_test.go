@@ -73,7 +73,7 @@ func newStage(t *testing.T, kind tenant.Kind, work *account.Work, rules string, 
 func (s *stage) begin() {
 	s.t.Helper()
 	s.run = s.Started(s.t, "--skip-check")
-	e2e.WaitFor(s.t, s.run, "incremental", time.Minute, func(context.Context) bool {
+	e2e.WaitFor(s.t, s.run, "incremental", 4*time.Minute, func(context.Context) bool {
 		var status struct{ Phase string }
 		require.NoError(s.t, s.Program.JSON(s.t.Context(), &status, "status"))
 		return status.Phase == "incremental"
@@ -94,8 +94,10 @@ type blow struct {
 	do   func()
 }
 
+// blows are done one after the other; the first two take the least time to
+// recover from.
 func (s *stage) blows() []blow {
-	return []blow{
+	all := []blow{
 		{"kill of duplex", func() {
 			require.NoError(s.t, s.run.Kill())
 			s.pause(500 * time.Millisecond)
@@ -107,13 +109,16 @@ func (s *stage) blows() []blow {
 			s.pause(1500 * time.Millisecond)
 			w.Mend(s.t)
 		}},
-		{"kill of a database", func() {
-			server := s.Servers[s.n%2]
-			require.NoError(s.t, server.Kill(s.t.Context()))
-			s.pause(1500 * time.Millisecond)
-			require.NoError(s.t, server.Restart(s.t.Context()))
-		}},
 	}
+	for i, death := range fault.Deaths(s.Servers[0]) {
+		all = append(all, blow{"kill of " + death.Of, func() {
+			death := fault.Deaths(s.Servers[s.n%2])[i]
+			require.NoError(s.t, death.Kill(s.t.Context()))
+			s.pause(1500 * time.Millisecond)
+			require.NoError(s.t, death.Restart(s.t.Context()))
+		}})
+	}
+	return all
 }
 
 // pause waits for a random time below limit, which is the schedule of faults.

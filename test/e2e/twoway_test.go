@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,10 +26,7 @@ func TestTwoWay(t *testing.T) {
 }
 
 func testTwoWay(t *testing.T, kinds [2]tenant.Kind) {
-	w := &e2e.Workload{Span: 4000, Writers: 8, Pause: 50 * time.Millisecond}
-	if slices.Contains(kinds[:], tenant.OceanBase) { // two kernels of that size on a small machine
-		w = &e2e.Workload{Span: 400, Writers: 2, Pause: 400 * time.Millisecond}
-	}
+	w := e2e.NewWorkload(kinds, 50*time.Millisecond)
 	p := e2e.NewPair(t, program, kinds, w, 12000, func(s *tenant.Server) string { return s.Addr() })
 	run := p.Started(t)
 	e2e.WaitFor(t, run, "tables", 4*time.Minute, p.Made)

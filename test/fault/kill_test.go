@@ -51,7 +51,7 @@ type drill struct {
 
 func testKill(t *testing.T, kinds [2]tenant.Kind, kills, deaths, breaks int) {
 	d := &drill{t: t}
-	w := &e2e.Workload{Span: 4000, Writers: 8, Pause: 120 * time.Millisecond}
+	w := e2e.NewWorkload(kinds, 120*time.Millisecond)
 	d.Pair = e2e.NewPair(t, program, kinds, w, 2500, func(s *tenant.Server) string {
 		wire := fault.NewWire(t, s)
 		if d.wires[0] == nil {
@@ -68,12 +68,12 @@ func testKill(t *testing.T, kinds [2]tenant.Kind, kills, deaths, breaks int) {
 		}
 	})
 	d.run = d.Started(t, "--skip-check")
-	e2e.WaitFor(t, d.run, "tables", time.Minute, d.Made)
+	e2e.WaitFor(t, d.run, "tables", 4*time.Minute, d.Made)
 	require.NoError(t, w.Start(1, d.Servers[1]))
 
 	plan := d.plan(kills, deaths, breaks)
 	d.suffer(plan[:len(plan)/2])
-	e2e.WaitFor(t, d.run, "copy", 2*time.Minute, d.Copied)
+	e2e.WaitFor(t, d.run, "copy", 4*time.Minute, d.Copied)
 	d.suffer(plan[len(plan)/2:])
 	require.NotZero(t, d.copying, "faults while copying")
 	require.NoError(t, w.Stop())
@@ -112,7 +112,9 @@ func (d *drill) plan(kills, deaths, breaks int) []blow {
 		all = append(all, blow{"kill", func() { d.kill(i%2 == 0) }})
 	}
 	for i := range deaths {
-		all = append(all, blow{"death of " + string("ab"[i%2]), func() { d.death(i % 2) }})
+		of := fault.Deaths(d.Servers[i%2])
+		death := of[i/2%len(of)]
+		all = append(all, blow{"death of " + death.Of + " at " + string("ab"[i%2]), func() { d.death(death) }})
 	}
 	for i := range breaks {
 		all = append(all, []blow{
@@ -140,12 +142,11 @@ func (d *drill) kill(rest bool) {
 }
 
 // death kills a database while the program and the writers use it.
-func (d *drill) death(side int) {
+func (d *drill) death(of fault.Death) {
 	d.pause(500 * time.Millisecond)
-	s := d.Servers[side]
-	require.NoError(d.t, s.Kill(d.t.Context()))
+	require.NoError(d.t, of.Kill(d.t.Context()))
 	d.pause(300 * time.Millisecond)
-	require.NoError(d.t, s.Restart(d.t.Context()))
+	require.NoError(d.t, of.Restart(d.t.Context()))
 	d.resume(time.Now())
 }
 
@@ -174,7 +175,7 @@ func (d *drill) resume(since time.Time) {
 	for i := range before {
 		before[i] = d.beat(i)
 	}
-	e2e.WaitFor(d.t, d.run, "resumed", time.Minute, func(context.Context) bool {
+	e2e.WaitFor(d.t, d.run, "resumed", 2*time.Minute, func(context.Context) bool {
 		return d.beat(0) > before[0] && d.beat(1) > before[1]
 	})
 	took := time.Since(since)

@@ -72,6 +72,25 @@ func (w *Wire) Delay(t testing.TB, ms int) (end func()) {
 	return w.toxic(t, "latency", fmt.Sprintf(`"latency": %d, "jitter": %d`, ms, ms))
 }
 
+// A Death is a way in which a server, or a part of it, can die and come back.
+type Death struct {
+	Of            string
+	Kill, Restart func(ctx context.Context) error
+}
+
+// Deaths are the ways in which a server can die, by SIGKILL: of an OceanBase
+// tenant the kernel alone, its change log service with all connections, and both.
+func Deaths(s *tenant.Server) []Death {
+	if s.Kernel() == nil {
+		return []Death{{"a database", s.Kill, s.Restart}}
+	}
+	return []Death{
+		{"a kernel", s.Kernel().Kill, s.Kernel().Restart},
+		{"a change log service", s.KillService, s.Restart},
+		{"a kernel and its change log service", s.Kill, s.Restart},
+	}
+}
+
 // Pause lets a random time below limit go by: when a fault comes, and how long it
 // stays, is part of the schedule that a test draws.
 func Pause(t testing.TB, rng *rand.Rand, limit time.Duration) {

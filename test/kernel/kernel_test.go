@@ -12,7 +12,6 @@ func TestKernel(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	kernel, maria, mysql := newSite(t, "k", servers.SeekDB), newSite(t, "m", servers.MariaDB), newSite(t, "y", servers.MySQL56)
-	kernel.exec(t, "ALTER SYSTEM SET _lcl_op_interval = '30ms'") // deadlocks are found at once
 
 	t.Run("schema", func(t *testing.T) {
 		for _, c := range []struct {

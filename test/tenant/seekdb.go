@@ -47,6 +47,7 @@ func (seekdb) command(program string, at place) *exec.Cmd {
 		"--log-level", "ERROR",
 		"--parameter", fmt.Sprintf("memory_limit=%dM", max(at.opt.PoolMB, seekdbMemoryMB)),
 		"--parameter", "log_disk_size=2G",
+		"--parameter", "_lcl_op_interval=30ms", // as an observer has it: deadlocks are found at once, and not after up to 10 s
 	}
 	return daemon(program, append(args, at.opt.Flags...)...)
 }
