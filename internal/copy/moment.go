@@ -61,9 +61,10 @@ func (m *moments) pass(ctx context.Context) error {
 }
 
 // lost reports whether err says that the server does not keep the moment any
-// more, or that its table has changed since: then another one is next.
+// more, or that its table has changed since: then another one is next. A job whose
+// moment could not be taken has lost none.
 func (m *moments) lost(j *job, err error) bool {
-	if class := tenant.Classify(err); j.moment.at == "" || class != tenant.Snapshot && class != tenant.Schema {
+	if class := tenant.Classify(err); j.moment == nil || j.moment.at == "" || class != tenant.Snapshot && class != tenant.Schema {
 		return false
 	}
 	m.mu.Lock()

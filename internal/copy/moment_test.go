@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"duplex/internal/change"
@@ -57,4 +58,14 @@ func TestMoment(t *testing.T) {
 	require.NoError(t, r.tenant.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+r.to+".young").Scan(&rows))
 	require.Equal(t, 1, rows)
 	require.NotSame(t, first, c.moments.last, "the table was not there then")
+}
+
+// A moment that could not be taken, as when the source goes away while its log is
+// waited for, is an error, and no moment that was lost.
+func TestMomentNotTaken(t *testing.T) {
+	var m moments
+	for _, number := range []uint16{4138, 1412, 1146} {
+		require.False(t, m.lost(&job{}, &mysql.MySQLError{Number: number}))
+		require.True(t, m.lost(&job{moment: &moment{at: " AS OF SNAPSHOT 1"}}, &mysql.MySQLError{Number: number}))
+	}
 }
