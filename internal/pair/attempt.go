@@ -87,18 +87,15 @@ func (p *Pair) attempt(ctx context.Context) error {
 // open connects and claims each link. The places where the logs are read from
 // are durable before anything is created or copied.
 func (a *attempt) open(ctx context.Context) error {
+	var g errgroup.Group
 	for i, s := range a.cfg.Project.Sites {
-		t, err := OpenSite(ctx, s, a.cfg.Log)
-		if err != nil {
+		g.Go(func() (err error) {
+			a.sites[i], err = a.ready(ctx, s)
 			return err
-		}
-		a.sites[i] = t
-		if err := a.endOrphans(ctx, t); err != nil {
-			return err
-		}
-		if err := checkpoint.Create(ctx, t); err != nil {
-			return err
-		}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	for i, l := range a.cfg.Project.Links() {
 		r := &route{link: l, from: a.tenant(l.From), to: a.tenant(l.To)}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"duplex/internal/apply"
+	"duplex/internal/checkpoint"
 	"duplex/internal/config"
 	"duplex/internal/copy"
 	"duplex/internal/tenant"
@@ -188,6 +189,19 @@ func (p *Pair) endOrphans(ctx context.Context, t *tenant.Tenant) error {
 	defer p.mu.Unlock()
 	p.orphans[t.Site] = append(left, p.orphans[t.Site][len(all):]...)
 	return nil
+}
+
+// ready connects to a site and makes it ready. The tenant is to be closed even
+// if that fails, unless it is nil.
+func (p *Pair) ready(ctx context.Context, s config.Site) (*tenant.Tenant, error) {
+	t, err := OpenSite(ctx, s, p.cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.endOrphans(ctx, t); err != nil {
+		return t, err
+	}
+	return t, checkpoint.Create(ctx, t)
 }
 
 // enter says what the attempt is at now.
