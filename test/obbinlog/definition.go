@@ -34,6 +34,9 @@ func (c *relay) define(ctx context.Context, text string, more uint16) (failed bo
 		return true, c.client.fail(1205, "HY000", "Lock wait timeout exceeded; another definition is being changed")
 	}
 	d := &defining{relay: c, database: database, text: text, statement: schema.Classify(text, database)}
+	if d.there() {
+		return c.part(ctx, text, more)
+	}
 	if d.alone() {
 		if err := r.gate.enter(ctx, c, false); err != nil {
 			return false, err
@@ -111,23 +114,22 @@ func (d *defining) alone() bool {
 	return false
 }
 
+// there reports whether the statement makes a table that is there: the kernel
+// refuses, or does nothing, and the stream need not wait.
+func (d *defining) there() bool {
+	known := d.rig.stream.known.Load()
+	return d.statement.Verb == schema.CreateTable && !d.statement.Select && len(d.statement.Objects) > 0 &&
+		known != nil && (*known)[nameOf(d.statement.Objects[0])]
+}
+
 // run carries the statement out. packets is the kernel's answer, nil if it was
 // not asked.
 func (d *defining) run(ctx context.Context) (packets [][]byte, failed bool, err error) {
 	s := d.rig.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := map[string]bool{}
-	for name := range s.tables {
-		known[name] = true
-	}
-	if d.statement.Verb == schema.CreateTable {
-		if d.statement.Select {
-			return [][]byte{refusal("CREATE TABLE … SELECT brings rows that the change log would not have")}, true, nil
-		}
-		if len(d.statement.Objects) > 0 && known[nameOf(d.statement.Objects[0])] {
-			return d.ask(d.text) // it is there: the kernel refuses, or does nothing
-		}
+	if d.statement.Verb == schema.CreateTable && d.statement.Select {
+		return [][]byte{refusal("CREATE TABLE … SELECT brings rows that the change log would not have")}, true, nil
 	}
 	if !d.alone() {
 		if _, err := s.poll(ctx); err != nil {
@@ -252,10 +254,11 @@ func (s *stream) take(key string, t *table) {
 
 // saveTables keeps from when on the logs tell.
 func (s *stream) saveTables() error {
-	created := map[string]uint64{}
+	created, known := map[string]uint64{}, map[string]bool{}
 	for name, t := range s.tables {
-		created[name] = t.created
+		created[name], known[name] = t.created, true
 	}
+	s.known.Store(&known)
 	return s.log.amend(func(st *state) { st.Created = created })
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,7 +30,8 @@ type stream struct {
 
 	mu     sync.Mutex // one poll, or one change of tables, at a time
 	tables map[string]*table
-	ids    uint64 // of tables in the log
+	known  atomic.Pointer[map[string]bool] // their names; for who does not hold mu
+	ids    uint64                          // of tables in the log
 	uuid   [16]byte
 	rows   int // of the logs, since they were purged
 	swept  int // rows of the side table, since those that were read were removed
