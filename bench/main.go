@@ -46,7 +46,7 @@ func judges() []judge {
 	return []judge{
 		{"catchup", "work off a backlog: duplex, native replication single-threaded and parallel", catchup},
 		{"copy", "copy a table with a secondary index: duplex, mydumper + myloader, mariadb-dump", fullCopy},
-		{"oceanbase", "copy and catch up on OceanBase's kernel, beside what plain writers get out of it; a tenth of --rows and --txns", oceanbase},
+		{"oceanbase", "copy, catch up and steady lag on OceanBase's kernel, beside what plain writers get out of it; a tenth of --rows and --txns", oceanbase},
 		{"engine", "work off a backlog both ways, without a conflict: duplex with and without the conflict engine", engine},
 	}
 }

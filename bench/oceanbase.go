@@ -17,12 +17,15 @@ import (
 // test/obbinlog, and is complete before the time begins.
 func oceanbase(o *options) ([]contest, error) {
 	rows, txns := o.rows/10, o.txns/10
+	probed := max(1, o.txns/100)
 	return []contest{
 		{
 			name:  "oceanbase-copy",
 			title: fmt.Sprintf("OceanBase's kernel: copy a table of %s rows with a secondary index", number(float64(rows))),
 			unit:  "row",
-			open:  func(ctx context.Context, r *rig) ([]competitor, error) { return openKernels(ctx, r, rows, copyKernels) },
+			open: func(ctx context.Context, r *rig) ([]competitor, error) {
+				return openKernels(ctx, r, rows, 0, copyKernels)
+			},
 		},
 		{
 			name: "oceanbase-catchup",
@@ -30,8 +33,15 @@ func oceanbase(o *options) ([]contest, error) {
 				number(float64(txns)), number(float64(rows))),
 			unit: "txn",
 			open: func(ctx context.Context, r *rig) ([]competitor, error) {
-				r.txns = txns
-				return openKernels(ctx, r, rows, catchupKernels)
+				return openKernels(ctx, r, rows, txns, catchupKernels)
+			},
+		},
+		{
+			name:  "oceanbase-lag",
+			title: fmt.Sprintf("OceanBase's kernel: %s transactions of one INSERT, one each %v", number(float64(probed)), pace),
+			unit:  "txn",
+			open: func(ctx context.Context, r *rig) ([]competitor, error) {
+				return openKernels(ctx, r, 1000, probed, lagKernels)
 			},
 		},
 	}, nil
@@ -42,11 +52,12 @@ func oceanbase(o *options) ([]contest, error) {
 type kernels struct {
 	*rig
 	rows   int
+	txns   int
 	source *server
 }
 
-func openKernels(ctx context.Context, r *rig, rows int, competitors func(k *kernels) []competitor) ([]competitor, error) {
-	k := &kernels{rig: r, rows: rows}
+func openKernels(ctx context.Context, r *rig, rows, txns int, competitors func(k *kernels) []competitor) ([]competitor, error) {
+	k := &kernels{rig: r, rows: rows, txns: txns}
 	var err error
 	if k.source, err = r.startKind(ctx, tenant.OceanBase, "source", sourceID, ""); err != nil {
 		return nil, err
@@ -54,7 +65,7 @@ func openKernels(ctx context.Context, r *rig, rows int, competitors func(k *kern
 	if err := fill(ctx, k.source, rows); err != nil {
 		return nil, err
 	}
-	return competitors(k), nil
+	return competitors(k), k.source.exec(ctx, createProbes)
 }
 
 // on gives a competitor a fresh target, made ready by prepare, and holds what

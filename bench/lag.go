@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/go-mysql-org/go-mysql/replication"
+	"golang.org/x/sync/errgroup"
+)
+
+// pace is the time between two transactions whose lag is measured: few enough
+// for the kernel to be idle in between.
+const pace = 20 * time.Millisecond
+
+// probes is the table whose rows are followed, by their number.
+const probes = database + ".probe"
+
+// lagKernels measures of transactions that come one by one how long each is on
+// its way: from the answer to its commit until the stand-in's change log has
+// it, and until a reader of the target sees it. Beside it the target's own
+// commits at that pace.
+func lagKernels(k *kernels) []competitor {
+	var end func(s *sample) error
+	return []competitor{
+		k.on("plain INSERT at that pace", k.txns, func(ctx context.Context, _ *sample, t *server) error {
+			return t.exec(ctx, "CREATE DATABASE "+database, createProbes)
+		}, func(ctx context.Context, s *sample, t *server) error {
+			w := newWay(0, k.txns)
+			err := w.write(ctx, t)
+			s.Parts = map[string]float64{}
+			note(s.Parts, "commit", w.begun, w.committed)
+			return err
+		}, false),
+		k.on(ours, k.txns, func(ctx context.Context, s *sample, t *server) (err error) {
+			if err = k.duplex(ctx, s, t); err == nil {
+				end, err = k.running(ctx, t)
+			}
+			return err
+		}, func(ctx context.Context, s *sample, t *server) error {
+			first, err := k.lastProbe(ctx)
+			if err == nil {
+				err = k.follow(ctx, s, t, newWay(first, k.txns))
+			}
+			return errors.Join(err, end(s))
+		}, false),
+	}
+}
+
+const createProbes = "CREATE TABLE " + probes + " (n bigint NOT NULL PRIMARY KEY)"
+
+func (k *kernels) lastProbe(ctx context.Context) (n int, err error) {
+	err = k.source.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(n), 0) FROM "+probes).Scan(&n)
+	return n, err
+}
+
+// running starts the program for as long as it is needed, and returns when it
+// carries rows.
+func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) error, err error) {
+	file, err := k.project(k.source, t)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, k.program, "run", file, "--skip-check")
+	var log bytes.Buffer
+	cmd.Stderr, cmd.Stdout = &log, &log
+	var own sample
+	ended := make(chan error, 1)
+	go func() { ended <- child(cmd, &own) }()
+	end = func(s *sample) error {
+		stop()
+		<-ended // the signal's exit code
+		s.CPU.Own += own.CPU.Own
+		s.PeakRSS = max(s.PeakRSS, own.PeakRSS)
+		return nil
+	}
+	n, err := k.lastProbe(ctx)
+	if err == nil {
+		err = k.source.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, n+1))
+	}
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for there := 0; err == nil && there == 0; {
+		select {
+		case err = <-ended:
+			ended <- err
+			err = fmt.Errorf("duplex ended: %w: %s", err, log.Bytes())
+		case <-look.C:
+			err = t.db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE n = %d", probes, n+1)).Scan(&there)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, end(&own))
+	}
+	return end, nil
+}
+
+// A way is when each transaction was where. The slices are by the number of the
+// transaction, and each has one writer.
+type way struct {
+	first                             int // the numbers begin behind it
+	begun, committed, logged, visible []time.Time
+}
+
+func newWay(first, n int) *way {
+	at := func() []time.Time { return make([]time.Time, n) }
+	return &way{first, at(), at(), at(), at()}
+}
+
+// write commits the transactions, one each pace.
+func (w *way) write(ctx context.Context, s *server) error {
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for i := range w.begun {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		w.begun[i] = time.Now()
+		if err := s.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, w.first+i+1)); err != nil {
+			return err
+		}
+		w.committed[i] = time.Now()
+	}
+	return nil
+}
+
+// follow has the transactions written, and notes where they are.
+func (k *kernels) follow(ctx context.Context, s *sample, t *server, w *way) error {
+	var end mysql.Position
+	var of, but, gtids string
+	if err := k.source.db.QueryRowContext(ctx, "SHOW MASTER STATUS").Scan(&end.Name, &end.Pos, &of, &but, &gtids); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.read(ctx, k.source, end) })
+	g.Go(func() error { return w.look(ctx, t) })
+	g.Go(func() error { return w.write(ctx, k.source) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.Parts = map[string]float64{}
+	note(s.Parts, "in the log", w.committed, w.logged)
+	note(s.Parts, "from log to target", w.logged, w.visible)
+	note(s.Parts, "lag", w.committed, w.visible)
+	return nil
+}
+
+// read notes when the source's change log has the transactions.
+func (w *way) read(ctx context.Context, s *server, from mysql.Position) error {
+	syncer := replication.NewBinlogSyncer(replication.BinlogSyncerConfig{
+		ServerID: 1 << 30, Flavor: mysql.MySQLFlavor, Host: s.Host(), Port: uint16(s.Port()), User: s.User(), Password: s.Password(),
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	defer syncer.Close()
+	stream, err := syncer.StartSync(from)
+	if err != nil {
+		return err
+	}
+	for left := len(w.logged); left > 0; {
+		e, err := stream.GetEvent(ctx)
+		if err != nil {
+			return fmt.Errorf("read the change log: %w", err)
+		}
+		rows, ok := e.Event.(*replication.RowsEvent)
+		if !ok || string(rows.Table.Schema)+"."+string(rows.Table.Table) != probes {
+			continue
+		}
+		for _, row := range rows.Rows {
+			if n, ok := row[0].(int64); ok && int(n) > w.first {
+				w.logged[int(n)-w.first-1] = time.Now()
+				left--
+			}
+		}
+	}
+	return nil
+}
+
+// look notes when a reader of the target sees the transactions.
+func (w *way) look(ctx context.Context, t *server) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for low := 0; low < len(w.visible); {
+		seen, err := w.behind(ctx, t.db, w.first+low)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		for _, n := range seen {
+			if at := &w.visible[n-w.first-1]; at.IsZero() {
+				*at = now
+			}
+		}
+		for low < len(w.visible) && !w.visible[low].IsZero() {
+			low++
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// behind gives the numbers behind one.
+func (w *way) behind(ctx context.Context, db *sql.DB, n int) (out []int, err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT n FROM %s WHERE n > %d", probes, n))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var n int
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+// note adds the median and the 99th percentile of the times between, in
+// seconds.
+func note(parts map[string]float64, name string, from, to []time.Time) {
+	var took []time.Duration
+	for i := range from {
+		took = append(took, max(0, to[i].Sub(from[i])))
+	}
+	slices.Sort(took)
+	parts[name+" p50"] = took[len(took)/2].Seconds()
+	parts[name+" p99"] = took[len(took)*99/100].Seconds()
+}
