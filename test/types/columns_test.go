@@ -75,10 +75,11 @@ func TestColumnsThatFillThemselves(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	for _, kinds := range [][2]servers.Kind{
+	for _, kinds := range chosen([][2]servers.Kind{
 		{servers.MariaDB, servers.MariaDB},
 		{servers.MySQL56, servers.MariaDB},
-	} {
+		{servers.OceanBase, servers.OceanBase},
+	}) {
 		t.Run(string(kinds[0])+"-"+string(kinds[1]), func(t *testing.T) {
 			a, b := newSide(t, "a", kinds[0]), newSide(t, "b", kinds[1])
 			a.exec(t, "CREATE DATABASE matrix DEFAULT CHARACTER SET utf8mb4")

@@ -21,6 +21,16 @@ import (
 	servers "duplex/test/tenant"
 )
 
+// kernel reports whether a server is OceanBase's kernel, with a log or without.
+func kernel(k servers.Kind) bool { return k == servers.SeekDB || k == servers.OceanBase }
+
+// chosen are the pairs whose sides can all be sources, as far as DUPLEX_KINDS says
+// so, or are the last of a migration.
+func chosen(pairs [][2]servers.Kind) [][2]servers.Kind {
+	kinds := append(servers.LogKinds(), servers.SeekDB)
+	return slices.DeleteFunc(pairs, func(p [2]servers.Kind) bool { return !slices.Contains(kinds, p[0]) || !slices.Contains(kinds, p[1]) })
+}
+
 // A side is one tenant and a session that writes as an application would, but
 // for a sql_mode that lets every value in.
 type side struct {

@@ -9,13 +9,13 @@ import (
 
 // A column is a type and values for it, as SQL. The first value is a small one.
 type column struct {
-	typ    string
-	values []string
-	look   look
-	key    bool         // the type can be a primary key, and no two values are equal in it
-	only   servers.Kind // empty: every kind has it
-	never  servers.Kind // has it not
-	also   []string     // values that only the kind of only has, where the type is everyone's
+	typ       string
+	values    []string
+	look      look
+	key       bool         // the type can be a primary key, and no two values are equal in it
+	only      servers.Kind // empty: every kind has it
+	notKernel bool         // OceanBase's kernel has it not
+	also      []string     // values that only the kind of only has, where the type is everyone's
 }
 
 // look is how the servers are asked for a value, see side.dump.
@@ -186,7 +186,7 @@ func texts() []column {
 	}
 	for i := range all {
 		if strings.Contains(all[i].typ, "ucs2") || strings.Contains(all[i].typ, "utf32") {
-			all[i].never = servers.SeekDB
+			all[i].notKernel = true
 		}
 	}
 	return all
@@ -252,6 +252,8 @@ func ownTypes() []column {
 	return []column{
 		of(asBytes, "json", `'{}'`, `'{"a": [1, 2.50, null, "ü😀", {"b":"it\\\\"}], "n": 18446744073709551615}'`, `'null'`, `'[]'`, `'"x"'`,
 			"concat('[\"', repeat('j', 4000000), '\"]')"),
+		{typ: "json", only: servers.OceanBase, look: asText, values: []string{`'{}'`, `'{"a": [1, 2.50, null, "ü😀", {"b":"it\\\\"}], "n": 18446744073709551615}'`,
+			`'null'`, `'[]'`, `'"x"'`, `'-0.5'`, `'true'`}},
 		keyed("inet6", "'::'", "'::1'", "'2001:db8::'", "'::ffff:192.0.2.1'", "'ffff::'", "'2020::'"),
 		keyed("inet4", "'0.0.0.0'", "'10.0.0.0'", "'255.255.255.255'", "'32.32.32.32'"),
 		keyed("uuid", "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
