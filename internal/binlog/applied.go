@@ -137,12 +137,16 @@ func (r *Reader) keepRow(row *change.Row) error {
 	}
 	name := r.nameOf(t)
 	unique := r.cfg.Conflicts.mayPark(name)
+	layout := r.layoutNow(t, name)
+	if layout.gone {
+		return nil
+	}
 	for i, image := range [...][]change.Value{row.Before, row.After} {
 		if image == nil {
 			continue
 		}
 		if k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.Columns, t.Key, image)}, unique); k != nil {
-			k.table.add(r.layoutNow(t, name).Image(image), i == 0)
+			k.table.add(layout.to.Image(image), i == 0)
 		}
 	}
 	return nil
@@ -190,6 +194,10 @@ func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, e *rep
 	}
 	name := r.nameOf(t.table)
 	unique := r.cfg.Conflicts.mayPark(name)
+	layout := r.layoutNow(t.table, name)
+	if layout.gone {
+		return nil
+	}
 	identity := make([]change.Value, len(t.types))
 	for i, row := range e.Rows {
 		var err error
@@ -206,7 +214,7 @@ func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, e *rep
 		if err != nil {
 			return err
 		}
-		k.table.add(r.layoutNow(t.table, name).Image(image), before(op, i))
+		k.table.add(layout.to.Image(image), before(op, i))
 	}
 	return nil
 }

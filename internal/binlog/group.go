@@ -27,23 +27,14 @@ type group struct {
 	foreign bool     // a mark of somebody else's stands in it
 	beat    *change.Beat
 	ddl     *change.DDL
-	cleared *clearing // ddl takes all rows out of a table
+	cleared []clearing // ddl takes all rows out of tables
 	rows    *change.Rows
 }
 
-// A clearing is a statement that takes all rows out of a table.
+// A clearing says that a statement takes all rows out of a table.
 type clearing struct {
-	table   string   // as keys have it
-	carried *Carried // nil: it is this site's own
-}
-
-// seen is what the peer had seen of this site that ran the statement first; nil:
-// it is this site's own.
-func (c *clearing) seen() *change.Seqs {
-	if c.carried == nil {
-		return nil
-	}
-	return &c.carried.Seen
+	table string       // as keys have it
+	seen  *change.Seqs // what the peer had seen of this site that ran it first; nil: all that is remembered is void
 }
 
 // id is the log's own name for the group.
@@ -233,8 +224,10 @@ func (r *Reader) finish(e *event) error {
 // right behind t.
 func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) error {
 	t.Stamp = r.observer.Stamp(committed)
-	if t.DDL != nil && r.cleared != nil {
-		r.observer.Cleared(r.cleared.table, r.cleared.seen())
+	if t.DDL != nil {
+		for _, c := range r.cleared {
+			r.observer.Cleared(c.table, c.seen)
+		}
 		r.cleared = nil
 	}
 	t.Position = r.position(at)

@@ -90,26 +90,34 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 		if row.Table != table {
 			table, name = row.Table, r.nameOf(row.Table)
 		}
-		m := r.layoutNow(row.Table, name)
+		l := r.layoutNow(row.Table, name)
+		if l.gone {
+			return nil
+		}
 		eachRow(name, row.Table, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
-			r.observer.Wrote(&t.Stamp, committed, key, m.Image(before), m.Image(after))
+			r.observer.Wrote(&t.Stamp, committed, key, l.to.Image(before), l.to.Image(after))
 		})
 		return nil
 	})
 	return errors.Join(err, r.observer.Index().Err())
 }
 
-// layoutNow says how rows of a definition come into the layout in which they are
+// A nowadays says how rows of a definition come into the layout in which they are
 // remembered.
-func (r *Reader) layoutNow(t *change.Table, name string) *schema.Mapping {
-	m, known := r.layouts[t]
+type nowadays struct {
+	to   *schema.Mapping
+	gone bool // the table was dropped since, also if there is one of its name again: the rows are not remembered
+}
+
+func (r *Reader) layoutNow(t *change.Table, name string) nowadays {
+	l, known := r.layouts[t]
 	if !known && r.cfg.Conflicts.Now != nil {
 		if now := r.cfg.Conflicts.Now(name); now != nil {
-			m = r.history.current(t, now)
+			l.to, l.gone = r.history.current(t, now)
 		}
-		r.layouts[t] = m
+		r.layouts[t] = l
 	}
-	return m
+	return l
 }
 
 // eachRow calls fn with each row that a change concerns: they are two where it

@@ -167,11 +167,23 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	}
 	ours := carried != nil || strings.HasPrefix(utf, change.OwnMark)
 	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
-	if s.Verb == schema.Truncate && len(s.Objects) == 1 && r.cfg.Conflicts != nil {
-		n := r.history.fold(s.Objects[0])
-		r.group.cleared = &clearing{string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)), carried}
-	}
+	r.clears(&s, carried)
 	return nil
+}
+
+// clears notes the tables whose rows a statement takes away.
+func (r *Reader) clears(s *schema.Statement, carried *Carried) {
+	if r.cfg.Conflicts == nil || s.Verb != schema.Truncate && s.Verb != schema.DropTable {
+		return
+	}
+	for _, n := range s.Objects {
+		n = r.history.fold(n)
+		c := clearing{table: string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil))}
+		if s.Verb == schema.Truncate && carried != nil { // of a table that is dropped, all is void
+			c.seen = &carried.Seen
+		}
+		r.group.cleared = append(r.group.cleared, c)
+	}
 }
 
 // A Carried is a statement of the peer that our inbound link has run here.

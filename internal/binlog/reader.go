@@ -14,7 +14,6 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
-	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
 
@@ -85,11 +84,11 @@ type Reader struct {
 	file     string // of the log
 	tables   map[uint64]*logTable
 	history  *History
-	cleared  *clearing                         // by the statement that is about to be given out
-	layouts  map[*change.Table]*schema.Mapping // see layoutNow
-	names    map[*change.Table]string          // as keys have them
-	prepared map[string]bool                   // XA transactions without rows of ours, in their first phase
-	warned   [2]bool                           // of unmarked and of unsigned transactions
+	cleared  []clearing                 // by the statement that is about to be given out
+	layouts  map[*change.Table]nowadays // see layoutNow
+	names    map[*change.Table]string   // as keys have them
+	prepared map[string]bool            // XA transactions without rows of ours, in their first phase
+	warned   [2]bool                    // of unmarked and of unsigned transactions
 	keys     keyScan
 	// ask reads columns of a row whose images do not have them; nil: there is no such row.
 	ask   func(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error)
@@ -132,7 +131,7 @@ func Open(ctx context.Context, cfg Config, from change.Position) (*Reader, error
 func newReader(cfg Config, p position, from change.Position) *Reader {
 	r := &Reader{
 		cfg: cfg, oceanbase: cfg.Tenant.Kind == tenant.OceanBase, parser: newParser(),
-		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, layouts: map[*change.Table]*schema.Mapping{}, names: map[*change.Table]string{},
+		file: p.file, tables: map[uint64]*logTable{}, history: cfg.History, layouts: map[*change.Table]nowadays{}, names: map[*change.Table]string{},
 		prepared: map[string]bool{}, at: p.cursor, proof: anchorLimit,
 		observer: newObserver(cfg.Conflicts, conflict.Point{Seq: p.seq, Version: p.version, Seen: p.seen, Position: from}, cfg.SpoolDir),
 		waiters:  map[*waiter]bool{}, done: make(chan struct{}), tasks: make(chan struct{}, 1),

@@ -66,18 +66,19 @@ func sameNames(a *change.Table, b *schema.Table) bool {
 }
 
 // current says how images of a definition of this site's own log come into the
-// layout of now.
-func (h *History) current(of *change.Table, now *schema.Table) *schema.Mapping {
+// layout of now. gone says that a statement has taken the table away since, and
+// what was in it.
+func (h *History) current(of *change.Table, now *schema.Table) (m *schema.Mapping, gone bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.tables[h.fold(schema.Name{Database: of.Database, Name: of.Name})]
 	for i, v := range all {
 		if v.definition != nil && v.table == of {
-			m, _ := along(all[i:], now)
-			return m.Unless(len(of.Columns))
+			m, gone = along(all[i:], now)
+			return m.Unless(len(of.Columns)), gone
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // counted is current for images of which nothing is known but how many columns
