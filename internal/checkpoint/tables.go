@@ -10,49 +10,39 @@ import (
 	"duplex/internal/tenant"
 )
 
-// ddl makes the tables. Names are compared byte for byte. No column is wider
-// than the 767 bytes that an old server indexes.
-var ddl = []string{
-	"CREATE DATABASE IF NOT EXISTS `duplex`",
-
-	"CREATE TABLE IF NOT EXISTS `duplex`.`checkpoint` (" +
-		"`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `lane` int NOT NULL, `epoch` bigint unsigned NOT NULL, " +
+// ours are the tables. Names are compared byte for byte. No column is wider than
+// the 767 bytes that an old server indexes.
+var ours = []struct{ name, columns string }{
+	{"checkpoint", "`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `lane` int NOT NULL, `epoch` bigint unsigned NOT NULL, " +
 		"`position` mediumblob NOT NULL, `low` bigint unsigned NOT NULL, `applied` mediumtext NOT NULL, `carried` mediumblob NOT NULL, " +
 		"`version` bigint NOT NULL, `notes` mediumblob NOT NULL, `settled` bigint unsigned NOT NULL, `settled_position` mediumblob NOT NULL, `committed_at` datetime(6) NULL, " +
-		"PRIMARY KEY (`project`, `link`, `lane`)) " + charset,
+		"PRIMARY KEY (`project`, `link`, `lane`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`copy_chunk` (" +
-		"`project` varchar(64) NOT NULL, `table_name` varchar(130) NOT NULL, `chunk` int NOT NULL, " +
+	{"copy_chunk", "`project` varchar(64) NOT NULL, `table_name` varchar(130) NOT NULL, `chunk` int NOT NULL, " +
 		"`low_key` mediumtext NULL, `high_key` mediumtext NULL, `rows` bigint unsigned NOT NULL, " +
 		"`bytes` bigint unsigned NOT NULL, `state` varchar(16) NOT NULL, `changed_at` datetime(6) NOT NULL, " +
-		"PRIMARY KEY (`project`, `table_name`, `chunk`)) " + charset,
+		"PRIMARY KEY (`project`, `table_name`, `chunk`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`ddl_log` (" +
-		"`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `seq` bigint unsigned NOT NULL, `statement` mediumtext NOT NULL, " +
+	{"ddl_log", "`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `seq` bigint unsigned NOT NULL, `statement` mediumtext NOT NULL, " +
 		"`state` varchar(16) NOT NULL, `reason` mediumtext NOT NULL, `sessions` mediumtext NOT NULL, `was` varchar(64) NOT NULL, " +
-		"`seen` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `link`, `seq`)) " + charset,
+		"`seen` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `link`, `seq`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`heartbeat` (" +
-		"`site` varchar(64) NOT NULL, `beat` bigint unsigned NOT NULL, `at` datetime(6) NOT NULL, `seq` bigint unsigned NOT NULL, " +
-		"PRIMARY KEY (`site`)) " + charset,
+	{"heartbeat", "`site` varchar(64) NOT NULL, `beat` bigint unsigned NOT NULL, `at` datetime(6) NOT NULL, `seq` bigint unsigned NOT NULL, " +
+		"PRIMARY KEY (`site`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`parked` (" +
-		"`project` varchar(64) NOT NULL, `table_name` varchar(190) NOT NULL, `key_hash` bigint unsigned NOT NULL, " +
+	{"parked", "`project` varchar(64) NOT NULL, `table_name` varchar(190) NOT NULL, `key_hash` bigint unsigned NOT NULL, " +
 		"`row_id` mediumblob NOT NULL, `image` mediumblob NOT NULL, `version` bigint NOT NULL, `site_rank` int NOT NULL, `sub` int NOT NULL, " +
 		"`reason` varchar(64) NOT NULL, `blocked_by` varchar(255) NOT NULL, `parked_at` datetime(6) NOT NULL, " +
-		"PRIMARY KEY (`project`, `table_name`, `key_hash`)) " + charset,
+		"PRIMARY KEY (`project`, `table_name`, `key_hash`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`rules` (" +
-		"`project` varchar(64) NOT NULL, `number` int unsigned NOT NULL, `rules` mediumtext NOT NULL, `from_version` bigint NOT NULL, " +
-		"`at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `number`)) " + charset,
+	{"rules", "`project` varchar(64) NOT NULL, `number` int unsigned NOT NULL, `rules` mediumtext NOT NULL, `from_version` bigint NOT NULL, " +
+		"`at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `number`)"},
 
-	"CREATE TABLE IF NOT EXISTS `duplex`.`schema_history` (" +
-		"`project` varchar(64) NOT NULL, `from_seq` bigint unsigned NOT NULL, `table_name` varchar(130) NOT NULL, " +
-		"`definition` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `from_seq`, `table_name`)) " + charset,
+	{"schema_history", "`project` varchar(64) NOT NULL, `from_seq` bigint unsigned NOT NULL, `table_name` varchar(130) NOT NULL, " +
+		"`definition` mediumtext NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `from_seq`, `table_name`)"},
 
 	// The indexes hold what the filters ask for, so that counting and searching read no image.
-	"CREATE TABLE IF NOT EXISTS `duplex`.`conflict` (" +
-		"`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +
+	{"conflict", "`id` bigint unsigned NOT NULL AUTO_INCREMENT, `project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, " +
 		"`table_name` varchar(190) NOT NULL, `row_key` mediumtext NOT NULL, `kind` varchar(20) NOT NULL, `policy` varchar(20) NOT NULL, " +
 		"`winner` varchar(10) NOT NULL, `ambiguous` tinyint NOT NULL, `local_image` longtext NULL, `incoming_image` longtext NULL, " +
 		"`local_stamp` varchar(64) NOT NULL, `incoming_stamp` varchar(64) NOT NULL, " +
@@ -61,7 +51,7 @@ var ddl = []string{
 		"KEY `by_time` (`project`, `decided_at`, `id`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
 		"KEY `by_table` (`project`, `table_name`, `decided_at`, `id`, `kind`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
 		"KEY `by_kind` (`project`, `kind`, `decided_at`, `id`, `winner`, `ambiguous`, `undone_at`, `accepted_at`), " +
-		"KEY `by_link` (`project`, `link`, `kind`), KEY `by_key` (`row_key`(100))) " + charset,
+		"KEY `by_link` (`project`, `link`, `kind`), KEY `by_key` (`row_key`(100))"},
 }
 
 const charset = "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
@@ -72,21 +62,55 @@ const charset = "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 // has no such values.
 const inRow = " LOB_INROW_THRESHOLD=131072"
 
-// Create makes database duplex and its tables where they are missing.
+// Create makes database duplex and its tables where they are missing. Where all
+// are there it runs no statement that changes definitions: such a one may have to
+// wait for others.
 func Create(ctx context.Context, t *tenant.Tenant) error {
-	for i, q := range ddl {
+	wrap := func(err error) error { return fmt.Errorf("site %s: create our own tables: %w", t.Site, err) }
+	there, err := existing(ctx, t)
+	if err != nil {
+		return wrap(err)
+	}
+	if len(there) == 0 {
+		if _, err := t.DB().ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS `"+change.Database+"`"); err != nil {
+			return wrap(err)
+		}
+	}
+	for _, x := range ours {
+		if there[x.name] {
+			continue
+		}
+		q := "CREATE TABLE IF NOT EXISTS `" + change.Database + "`.`" + x.name + "` (" + x.columns + ") " + charset
 		var err error
-		if t.Kind == tenant.OceanBase && i > 0 {
+		if t.Kind == tenant.OceanBase {
 			_, err = t.DB().ExecContext(ctx, q+inRow)
 		}
-		if i == 0 || t.Kind != tenant.OceanBase || tenant.Code(err) == syntaxError {
+		if t.Kind != tenant.OceanBase || tenant.Code(err) == syntaxError {
 			_, err = t.DB().ExecContext(ctx, q)
 		}
 		if err != nil {
-			return fmt.Errorf("site %s: create our own tables: %w", t.Site, err)
+			return wrap(err)
 		}
 	}
 	return nil
+}
+
+// existing gives the names of the tables that are there, in lower case.
+func existing(ctx context.Context, t *tenant.Tenant) (map[string]bool, error) {
+	rows, err := t.DB().QueryContext(ctx, "SELECT LOWER(table_name) FROM information_schema.tables WHERE table_schema = '"+change.Database+"'")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		out[name] = true
+	}
+	return out, rows.Err()
 }
 
 // Drop takes database duplex with all its tables out of the tenant.

@@ -49,7 +49,7 @@ func (d *drill) begin() {
 // settle waits until both sides have all. The program must not end meanwhile.
 func (d *drill) settle() {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
 	defer cancel()
 	go func() {
 		select {
@@ -132,7 +132,7 @@ func TestFailpoints(t *testing.T) {
 			d.exec(0, q)
 			select {
 			case <-d.run.Done():
-			case <-time.After(2 * time.Minute):
+			case <-time.After(patience):
 				require.Fail(t, "the program did not end at "+point, d.run.Log())
 			}
 			require.Error(t, d.run.Kill()) // it has ended

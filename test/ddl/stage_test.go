@@ -29,6 +29,10 @@ var begin = []string{
 	"CREATE TABLE shop.p (id int PRIMARY KEY, v varchar(20)) ENGINE=InnoDB PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN (200))",
 }
 
+// patience is how long all that is under way may take. On a kernel a statement
+// takes seconds, and more of them while both sides are written.
+const patience = 6 * time.Minute
+
 // A stage is a project over two servers, in this process.
 type stage struct {
 	t       *testing.T
@@ -102,7 +106,7 @@ func (s *stage) exec(side int, q string) {
 // barrier waits until both sides have all, and nothing is left to be mended.
 func (s *stage) barrier() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	go func() {
 		select {
@@ -119,6 +123,10 @@ func (s *stage) barrier() {
 func (s *stage) writers(tables ...string) (stop func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	var wait sync.WaitGroup
+	pause := time.Millisecond
+	if s.servers[0].Kind() == servers.OceanBase { // on which a transaction costs more, and holds statements up
+		pause = 20 * time.Millisecond
+	}
 	for side := range s.sides {
 		for w := range 2 {
 			wait.Go(func() {
@@ -127,7 +135,7 @@ func (s *stage) writers(tables ...string) (stop func()) {
 					_, _ = s.sides[side].ExecContext(ctx, write(rng, tables[rng.IntN(len(tables))], side))
 					select {
 					case <-ctx.Done():
-					case <-time.After(time.Millisecond):
+					case <-time.After(pause):
 					}
 				}
 			})
