@@ -234,7 +234,8 @@ func (h *History) learn(ctx context.Context, seq uint64, text, database string, 
 	return h.add(ctx, seq+1, versions)
 }
 
-// detail completes versions by the catalogue where that has the same rows.
+// detail completes versions by the catalogue where that is not ahead: it has the
+// same rows and, if the text tells them, the same keys.
 func (h *History) detail(ctx context.Context, versions []schema.Version) error {
 	for i := range versions {
 		v := &versions[i]
@@ -245,7 +246,7 @@ func (h *History) detail(ctx context.Context, versions []schema.Version) error {
 		if err != nil {
 			return err
 		}
-		if now != nil && schema.SameRows(now, v.Table) {
+		if now != nil && schema.SameRows(now, v.Table) && (v.Vague || schema.SameKeys(now, v.Table)) {
 			v.Table, v.Vague = now, false
 		}
 	}

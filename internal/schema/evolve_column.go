@@ -202,3 +202,16 @@ func SameShape(a, b *Table) bool {
 	}
 	return slices.EqualFunc(a.Columns, b.Columns, column) && slices.Equal(key(a), key(b))
 }
+
+// SameKeys reports whether two tables have the same keys under the same names.
+func SameKeys(a, b *Table) bool {
+	keys := func(t *Table) []string {
+		out := make([]string, len(t.Keys))
+		for i := range t.Keys {
+			out[i] = strings.ToLower(t.Keys[i].Name + " " + t.Keys[i].text())
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(keys(a), keys(b))
+}

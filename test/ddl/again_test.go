@@ -41,3 +41,23 @@ func TestDroppedMeanwhile(t *testing.T) {
 	s.equal()
 	require.NoError(t, s.stop())
 }
+
+// Each statement about indexes is carried, also where the catalogue is ahead of
+// the log.
+func TestIndexes(t *testing.T) {
+	s := newProject(t, servers.MariaDB, "ddl: a\n")
+	s.start()
+	s.barrier()
+	require.NoError(t, s.stop())
+	for _, q := range []string{
+		"CREATE INDEX by_n ON shop.t (n)", "ALTER TABLE shop.t DROP INDEX by_n", "CREATE INDEX by_u ON shop.t (u, v(3))", "ALTER TABLE shop.t ADD KEY (v)",
+		"DROP INDEX by_u ON shop.t", "CREATE UNIQUE INDEX by_n ON shop.t (n, id)",
+	} {
+		s.exec(0, q)
+	}
+	s.start()
+	s.barrier()
+	s.equal()
+	require.Len(t, s.log(1), 6)
+	require.NoError(t, s.stop())
+}
