@@ -173,7 +173,7 @@ func (t *target) note(b *batch, many bool) {
 			t.notes.Add(t.caseOf(n), &n.out, many)
 		default:
 			if same := n.plan.equal(n.current, n.after); same || many {
-				t.notes.Keys = append(t.notes.Keys, conflict.KeyNote{Hash: n.hash, Txn: n.out.Txn, Silent: same})
+				t.notes.Keys = append(t.notes.Keys, conflict.KeyNote{Hash: n.hash, Txn: n.out.Txn, Silent: same, Gone: same && n.after == nil})
 			}
 		}
 		for i := range n.out.Decisions {

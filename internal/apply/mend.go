@@ -186,7 +186,7 @@ func (p *placer) planned(tasks []*conflict.Task, plans []*conflict.Plan) []writi
 			c := p.claimant(o, x.Key)
 			plans[i] = x.Plan(c.Union(), c.Parked != nil)
 			if plans[i] != nil && plans[i].Write {
-				out = append(out, writing{x.Key, plans[i].After, x.Local.Order()})
+				out = append(out, writing{x.Key, plans[i].After, plans[i].Order})
 			}
 		}
 	})

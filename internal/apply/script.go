@@ -162,10 +162,6 @@ func (s *script) send() error {
 // rows adds what has to be written: first what leaves or gives a unique value
 // up, then what stays, then what comes. So no unique key is held twice at any
 // moment, and a parent is there before its children and gone after them.
-//
-// A row that is decided to be gone and was not found is deleted all the same, at
-// last, where it could not be locked: the target's application may have inserted
-// it since, and the mark behind that says that it was written over.
 func (s *script) rows(b *batch) {
 	plans := slices.Clone(b.plans)
 	slices.SortStableFunc(plans, func(x, y *plan) int { return x.rank - y.rank })
@@ -188,16 +184,6 @@ func (s *script) rows(b *batch) {
 			}
 		}
 	}
-	for _, n := range b.nets {
-		if s.absent(n) {
-			s.remove(n.plan, n)
-		}
-	}
-}
-
-// absent reports whether a row is written as gone that was not found.
-func (s *script) absent(n *net) bool {
-	return s.site != nil && !s.gaps && n.out.Wrote && n.final == nil && n.current == nil
 }
 
 // rewritten reports whether a row is taken out and put in again: its unique
@@ -209,17 +195,13 @@ func (s *script) rewritten(n *net) bool {
 }
 
 func (s *script) remove(p *plan, n *net) {
-	image := n.current
-	if image == nil {
-		image = n.image()
-	}
 	if len(p.key) == 1 {
 		c := &p.target.Columns[p.key[0]]
 		head := "DELETE FROM " + p.name + " WHERE " + string(change.AppendIdent(nil, c.Name)) + " IN ("
-		s.join(n, head, ")", func(dst []byte) []byte { return c.AppendKeyLiteral(dst, image[p.key[0]]) })
+		s.join(n, head, ")", func(dst []byte) []byte { return c.AppendKeyLiteral(dst, n.current[p.key[0]]) })
 		return
 	}
-	s.statement(n, string(p.appendWhere([]byte("DELETE FROM "+p.name+" WHERE "), image)))
+	s.statement(n, string(p.appendWhere([]byte("DELETE FROM "+p.name+" WHERE "), n.current)))
 }
 
 func (s *script) update(p *plan, n *net) {

@@ -63,7 +63,7 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 	if err := t.decide(ctx, b); err != nil {
 		return err
 	}
-	if t.gap(b) {
+	if t.gap(b, false) {
 		return errGap
 	}
 	if t.wanted(b) {
@@ -77,15 +77,18 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 }
 
 // errGap asks for the group once more, with locks on what is not there.
-var errGap = errors.New("a row that is to be gone is not there")
+var errGap = errors.New("a row that sums are added to is not there")
 
-// gap reports whether a row is decided to be gone that was not found, and so is
-// not locked: the target's application could insert it before the commit, and it
-// would stay though the mark behind it says that it was written over. REPEATABLE
-// READ locks the gap, which OceanBase does not know: see script.rows.
-func (t *target) gap(b *batch) bool {
+// gap reports whether a row of a table that is added up was not found, and is not
+// going to be inserted either. Who reads such a row does not lock it: the target's
+// application could insert it before the commit. Under other policies the late
+// check finds that; sums are decided once. REPEATABLE READ locks the gap, which
+// OceanBase does not know.
+func (t *target) gap(b *batch, placed bool) bool {
 	return t.site != nil && !t.gaps && t.cfg.Target.Kind != tenant.OceanBase &&
-		slices.ContainsFunc(b.nets, func(n *net) bool { return n.out.Wrote && n.out.After == nil && n.current == nil })
+		slices.ContainsFunc(b.nets, func(n *net) bool {
+			return n.plan.rule.Policy == conflict.Delta && !n.locked && (placed || n.final == nil)
+		})
 }
 
 // writePlaced is write where unique values are disputed.
@@ -108,7 +111,7 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 	if err := p.stopped(moves); err != nil {
 		return err
 	}
-	if t.gap(b) {
+	if t.gap(b, true) {
 		return errGap
 	}
 	t.notes.Placed = true

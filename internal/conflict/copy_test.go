@@ -89,28 +89,3 @@ func TestYieldsToARestore(t *testing.T) {
 	o.Done(o.Task())
 	require.False(t, o.Yields(low, key))
 }
-
-// TestSilentAndShown: a row that was to be gone was not there when that was
-// decided, and had come by the time of the DELETE. What came is written over like
-// any other row, though the mark calls the key silent.
-func TestSilentAndShown(t *testing.T) {
-	for policy, restored := range map[conflict.Policy]bool{conflict.Newest: true, conflict.Site: false} {
-		rule := &conflict.Rule{Policy: policy, Rank: 1} // site 1, the peer
-		o := conflict.NewObserver(conflict.ObserverConfig{Peer: 1, Rules: func(string) *conflict.Rule { return rule }}, conflict.Point{})
-		key, row := conflict.Key{Table: "t", ID: "1"}, []change.Value{change.OfInt(1)}
-		s := o.Stamp(50)
-		o.Wrote(&s, 50, key, nil, row)
-		o.Behind(&s, "")
-		require.NoError(t, o.Applied(&conflict.Applied{
-			Carried: []change.Stamp{{Seq: 0, Version: 9}}, Rows: []conflict.AppliedRow{{Key: key, Before: row}},
-			Notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: key.Hash(), Silent: true}}},
-		}))
-		x := o.Task()
-		require.NotNil(t, x, policy)
-		require.Equal(t, restored, x.Restore)
-		require.Nil(t, x.In.After, "not what was there")
-		p := x.Plan(nil, false)
-		require.Equal(t, restored, p.Write)
-		require.Equal(t, conflict.Late, p.Log.Verdict.Kind)
-	}
-}

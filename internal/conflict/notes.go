@@ -30,6 +30,9 @@ type KeyNote struct {
 	Hash   uint64
 	Txn    int  // which of the carried stamps
 	Silent bool // without a row in the log
+	// Gone, of a silent one: there was no row, and nothing kept the application from
+	// inserting one before the commit.
+	Gone bool
 	// Doubt: the row was not what it should have been, and the reader was not at
 	// the end of the log: it will know whether that was drift.
 	Doubt bool
@@ -49,7 +52,9 @@ type Judged struct {
 func (n *Notes) Add(c *Case, o *Outcome, many bool) {
 	hash := c.Key.Hash()
 	if silent := o.Wrote && c.Unchanged(o); silent || o.Doubt || o.Lost || o.Wrote && many {
-		n.Keys = append(n.Keys, KeyNote{Hash: hash, Txn: o.Txn, Silent: silent, Doubt: o.Doubt, Lost: o.Lost})
+		n.Keys = append(n.Keys, KeyNote{
+			Hash: hash, Txn: o.Txn, Silent: silent, Gone: silent && o.After == nil, Doubt: o.Doubt, Lost: o.Lost,
+		})
 	}
 	for i := range o.Decisions {
 		if d := &o.Decisions[i]; d.Verdict.Winner == Incoming && d.Verdict.Kind != Drift {
@@ -66,7 +71,7 @@ type Restored struct {
 }
 
 // notesFormat is the first byte of notes.
-const notesFormat, notesPlaced = 1, 2
+const notesFormat, notesPlaced = 3, 4
 
 var errNotes = errors.New("notes of a mark are malformed")
 
@@ -84,7 +89,7 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(n.Keys)))
 	for _, k := range n.Keys {
 		dst = binary.LittleEndian.AppendUint64(dst, k.Hash)
-		x := uint64(k.Txn) << 3
+		x := uint64(k.Txn) << 4
 		if k.Silent {
 			x |= 1
 		}
@@ -93,6 +98,9 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 		}
 		if k.Lost {
 			x |= 4
+		}
+		if k.Gone {
+			x |= 8
 		}
 		dst = binary.AppendUvarint(dst, x)
 	}
@@ -131,8 +139,8 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	for range keys {
 		k := KeyNote{Hash: d.hash()}
 		x := d.uvarint()
-		k.Txn, k.Silent, k.Doubt, k.Lost = int(x>>3), x&1 != 0, x&2 != 0, x&4 != 0
-		if x>>3 >= uint64(txns) {
+		k.Txn, k.Silent, k.Doubt, k.Lost, k.Gone = int(x>>4), x&1 != 0, x&2 != 0, x&4 != 0, x&8 != 0
+		if x>>4 >= uint64(txns) {
 			d.fail()
 		}
 		n.Keys = append(n.Keys, k)

@@ -13,7 +13,7 @@ func TestNotes(t *testing.T) {
 	for _, n := range []conflict.Notes{
 		{},
 		{Placed: true},
-		{Keys: []conflict.KeyNote{{Hash: 1, Txn: 0}, {Hash: 1<<64 - 1, Txn: 2, Silent: true}, {Hash: 5, Txn: 1, Doubt: true}, {Hash: 6, Lost: true}}},
+		{Keys: []conflict.KeyNote{{Hash: 1, Txn: 0}, {Hash: 1<<64 - 1, Txn: 2, Silent: true, Gone: true}, {Hash: 5, Txn: 1, Doubt: true}, {Hash: 6, Lost: true}}},
 		{Judged: []conflict.Judged{{Hash: 7, Seq: 1 << 40}}, Restored: []conflict.Restored{{Hash: 8, Seq: 3, Version: -5}}, Placed: true},
 	} {
 		raw := conflict.AppendNotes(nil, &n)

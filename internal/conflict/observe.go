@@ -3,7 +3,6 @@ package conflict
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"duplex/internal/change"
 )
@@ -54,7 +53,7 @@ type Observer struct {
 	points points
 	stored Point // what Settled gives
 	tasks  []*Task
-	due    map[uint64]*Task // restores, by hash of their key
+	due    map[uint64]*Task // that write the row, by hash of their key
 	recent *recent          // nil: no table has unique keys
 	copies map[string]*ownTouches
 }
@@ -171,8 +170,8 @@ func (o *Observer) Applied(a *Applied) error {
 		return nil
 	}
 	for _, k := range a.Notes.Keys {
-		if k.Silent && !a.shows(k.Hash) {
-			if err := o.late(a, k, nil); err != nil {
+		if k.Silent {
+			if err := o.late(a, k, a.shown(k.Hash)); err != nil {
 				return err
 			}
 		}
@@ -222,10 +221,15 @@ func (o *Observer) rows(a *Applied) error {
 	return nil
 }
 
-// shows reports whether a key that was written as silent was not: the row that was
-// to be gone, and was not there when that was decided, had come by then.
-func (a *Applied) shows(hash uint64) bool {
-	return !a.Notes.Placed && slices.ContainsFunc(a.Rows, func(r AppliedRow) bool { return r.Key.Hash() == hash })
+// shown gives what the log shows of a key that was written without a change, nil if
+// nothing: it does where the row was parked.
+func (a *Applied) shown(hash uint64) *AppliedRow {
+	for i := range a.Rows {
+		if a.Rows[i].Key.Hash() == hash {
+			return &a.Rows[i]
+		}
+	}
+	return nil
 }
 
 // note gives what the mark says of a row that the log shows; false if that is no
@@ -239,7 +243,7 @@ func (a *Applied) note(notes map[uint64]KeyNote, table string, hash uint64) (Key
 		return k, false, fmt.Errorf("%w: %s", errMark, table)
 	}
 	k.Hash = hash
-	return k, !k.Silent || a.shows(hash), nil
+	return k, !k.Silent, nil
 }
 
 // Quiet reports whether no applied row can be Concerned.
@@ -261,6 +265,9 @@ func (o *Observer) judged(j Judged) {
 	for _, t := range o.tasks {
 		if !t.over && !t.Restore && t.hash == j.Hash && t.Local.Seq == j.Seq {
 			t.over = true
+			if o.due[t.hash] == t {
+				delete(o.due, t.hash)
+			}
 			return
 		}
 	}
@@ -275,21 +282,22 @@ func (o *Observer) overtaken(hash uint64) {
 		return
 	}
 	delete(o.due, hash)
-	t.Restore = false
+	t.Restore, t.Stays = false, false
 	t.over = t.silent || t.Rule.sameContent(&t.Local, &t.In)
 }
 
-// touched takes in that a key was written: a restore that waits for it has
+// touched takes in that a key was written: what waits to be done about it has
 // come too late.
 func (o *Observer) touched(hash uint64) {
 	if t := o.due[hash]; t != nil {
-		t.over = true
+		t.over = t.Restore
+		t.Stays = false
 		delete(o.due, hash)
 	}
 }
 
 // late looks whether an applied write has hit a local one that neither it nor
-// the applier knew of. row is nil for a silent key.
+// the applier knew of. row is nil for a key of which the log shows nothing.
 func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	s := a.Carried[k.Txn]
 	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
@@ -298,7 +306,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	if !k.Lost {
 		o.recent.incoming(k.Hash, row, in.Order())
 	}
-	if k.Doubt && row != nil && o.index.Find(row.Key) == nil {
+	if k.Doubt && !k.Silent && row != nil && o.index.Find(row.Key) == nil {
 		o.drifted(row, in)
 	}
 	if o.cfg.Without&WithoutLateCheck != 0 {
@@ -307,7 +315,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 	for e := range o.index.each(k.Hash) {
 		r := o.cfg.Rules(e.key.Table)
 		if row != nil && e.key != row.Key || e.told || e.lost && r.Policy == NewestByColumn ||
-			r.Policy == Delta && s.Seq != change.NoSeq { // it was decided at the end of the log
+			r.Policy == Delta && s.Seq != change.NoSeq && !k.Gone { // it was decided at the end of the log
 			continue
 		}
 		l := e.local(r)
@@ -316,9 +324,10 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 			continue
 		}
 		switch {
-		case row != nil:
+		case k.Gone:
+		case row != nil && (!k.Silent || row.After != nil):
 			in.After, in.Fresh = row.After, row.Before == nil
-		case pending != nil: // the row stayed as it is
+		case row == nil && pending != nil && pending.In.After != nil: // the row stayed as it is
 			in.After = pending.In.After
 		default: // what is written equals what is there: a write of the same content
 			in.After = l.After
@@ -356,6 +365,9 @@ func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost b
 			return nil
 		}
 		e.told = true
+		if t.Stays = l.After != nil && r.Policy != Ignore; t.Stays {
+			o.due[t.hash] = t
+		}
 	}
 	o.tasks = append(o.tasks, t)
 	return nil

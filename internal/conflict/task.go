@@ -7,7 +7,8 @@ import (
 )
 
 // A Task is something that the late check has found: a local write to be put
-// back, or one that was rightly overridden and is not in the conflict log.
+// back, or one that was rightly overridden and is not in the conflict log, or is
+// there still.
 //
 // It is done in a marked transaction of its own. Whoever does it locks the row,
 // lets the reader reach the end of the log, and asks Plan.
@@ -15,6 +16,9 @@ type Task struct {
 	Key     Key
 	Rule    *Rule
 	Restore bool
+	// Stays: the row may be the local write's, which has lost: what is not there
+	// while its place is found is not locked.
+	Stays bool
 	// Revisit: the application gave values up that parked rows claim, or wrote a
 	// parked row's key: place anew who claims Released, and Key.
 	Revisit  bool
@@ -34,6 +38,7 @@ type Task struct {
 type Plan struct {
 	Write   bool // After goes into the row
 	After   []change.Value
+	Order   Order // of what is written
 	Notes   Notes
 	Version int64 // of the mark
 	Log     *Decision
@@ -52,7 +57,7 @@ func (t *Task) Plan(current []change.Value, parked bool) *Plan {
 		return nil
 	}
 	after := t.Local.After
-	if t.Restore && !parked && t.Rule.equal(current, after) {
+	if t.Restore && !parked && t.Rule.equal(current, after) && (t.In.copied() || t.Rule.sameContent(&t.Local, &t.In)) {
 		return nil
 	}
 	v := Verdict{Action: Apply, Kind: Late, Winner: Incoming, Log: true}
@@ -63,8 +68,10 @@ func (t *Task) Plan(current []change.Value, parked bool) *Plan {
 	}
 	if t.Restore {
 		v.Winner = LocalWon
-		p.Write, p.After, p.Notes.Restored = true, after, []Restored{{id.Hash, id.Seq, t.Local.Version}}
+		p.Write, p.After, p.Order = true, after, t.Local.Order()
+		p.Notes.Restored = []Restored{{id.Hash, id.Seq, t.Local.Version}}
 	} else {
+		p.Write, p.After, p.Order = t.Stays && t.Rule.equal(current, after), t.In.After, t.In.Order()
 		p.Notes.Judged = []Judged{id}
 	}
 	if t.silent {
@@ -145,7 +152,9 @@ func (o *Observer) Done(t *Task) {
 	}
 	if o.due[t.hash] == t {
 		delete(o.due, t.hash)
-		o.recent.applied(t.hash, t.Local.Order())
+		if t.Restore {
+			o.recent.applied(t.hash, t.Local.Order())
+		}
 	}
 	o.Task()
 }

@@ -38,7 +38,7 @@ type Options struct {
 	Group   int  // source transactions in one target transaction, at most
 	Restart bool // readers and appliers restart
 	Kills   bool // often, and also where a commit is done whose acknowledgement is lost
-	Gaps    bool // the application commits between the looking up of a placement and its statements
+	Gaps    bool // the application commits where rows that were looked up are locked, but not those that were not there
 	Cuts    bool // links that deliver nothing for long
 	Copy    bool // site 1 begins empty and is filled while both are written
 	Lazy    bool // the wait for the end of the log is cut short at random
@@ -76,6 +76,7 @@ const (
 	LookTwice
 	FromVersion
 	Rooted
+	Gone
 )
 
 // without says which rules of the observer are left out.
@@ -98,7 +99,7 @@ func (o *Options) without() (w uint) {
 func Dense() Options {
 	return Options{
 		Tables: []Table{{Name: "a", Policy: conflict.Newest}, {Name: "b", Policy: conflict.Newest}},
-		Keys:   2, Values: 4, Ops: 20, Window: 6, Group: 4, Restart: true, Copy: true, Lazy: true,
+		Keys:   2, Values: 4, Ops: 20, Window: 6, Group: 4, Restart: true, Copy: true, Lazy: true, Gaps: true,
 	}
 }
 

@@ -203,7 +203,7 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 	var writes []placed
 	var released, given []conflict.Claim
 	var look []conflict.Key
-	var restored []rowWrite
+	var written []rowWrite
 	notes := conflict.Notes{Placed: true}
 	r = &record{version: -1 << 40}
 	planned := false
@@ -219,10 +219,15 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 			continue
 		}
 		planned = true
-		if p.Write {
-			writes = append(writes, placed{t.Key, s.union(t.Key), p.After, t.Local.Order()})
-			restored = append(restored, rowWrite{t.Key, writeID{s.id, int(t.Local.Seq)}})
+		if by := (writeID{s.id, int(t.Local.Seq)}); t.Restore {
 			s.w.say("site %d puts %s back: %s", s.id, name(t.Key), image(p.After))
+			written = append(written, rowWrite{t.Key, by})
+		} else if p.Write {
+			s.w.say("site %d takes %s out: site %d's seq %d has lost", s.id, name(t.Key), by.site, by.seq)
+			written = append(written, rowWrite{t.Key, writeID{1 - s.id, int(t.In.Seq)}})
+		}
+		if p.Write {
+			writes = append(writes, placed{t.Key, s.union(t.Key), p.After, p.Order})
 		}
 		notes.Judged, notes.Restored = append(notes.Judged, p.Notes.Judged...), append(notes.Restored, p.Notes.Restored...)
 		r.version = max(r.version, p.Version)
@@ -236,7 +241,7 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 		return nil, nil, ok
 	}
 	s.move(moves, r)
-	for _, x := range restored {
+	for _, x := range written {
 		s.writtenBy(x.key, x.by, false)
 	}
 	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)
@@ -289,19 +294,25 @@ func (s *site) decided(d *conflict.Decision) {
 
 // local runs one transaction of the application.
 func (s *site) local(dice *rand.Rand) {
+	s.transaction(dice, func(r *record) {
+		for range 1 + dice.IntN(3) {
+			key, after := s.w.pick(dice, s)
+			if other := s.w.keys[dice.IntN(len(s.w.keys))]; dice.IntN(6) == 0 {
+				s.swap(r, key, other)
+				continue
+			}
+			s.statement(r, key, after)
+		}
+	})
+}
+
+func (s *site) transaction(dice *rand.Rand, run func(*record)) {
 	s.clock += int64(dice.IntN(4)) - 1
 	if dice.IntN(40) == 0 {
 		s.clock += int64(dice.IntN(21)) - 10
 	}
 	r := &record{local: true, committed: s.clock, id: s.locals}
-	for range 1 + dice.IntN(3) {
-		key, after := s.w.pick(dice, s)
-		if other := s.w.keys[dice.IntN(len(s.w.keys))]; dice.IntN(6) == 0 {
-			s.swap(r, key, other)
-			continue
-		}
-		s.statement(r, key, after)
-	}
+	run(r)
 	if len(r.rows) == 0 {
 		return
 	}

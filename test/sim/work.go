@@ -186,6 +186,7 @@ func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach c
 
 func (s *site) commit(w *work) {
 	r := &record{version: -1 << 40}
+	absent := s.absent(w)
 	writes := s.writes(w)
 	clash := s.clashes(writes, w.checked)
 	if clash {
@@ -211,12 +212,13 @@ func (s *site) commit(w *work) {
 	} else {
 		s.write(writes)
 	}
+	s.inserts(w, absent)
 	for i, c := range w.cases {
 		if o := &w.outcome[i]; o.Wrote {
 			s.writtenBy(c.Key, writeID{1 - s.id, int(w.carried[o.Txn].Stamp.Seq)}, false)
 		}
 	}
-	r.rows = changes(writes)
+	r.rows = append(changes(writes), s.parkedAnew(writes, r.parked)...)
 	r.notes = s.notes(w, clash)
 	for _, t := range w.group {
 		r.carried = append(r.carried, t.stamp)
@@ -230,6 +232,46 @@ func (s *site) commit(w *work) {
 	s.end(w)
 	s.w.say("site %d commits %s: %s", s.id, groupText(w.group), rowsText(r.rows))
 	s.w.stats.Groups++
+}
+
+// absent gives the keys of a work that have no row in their table.
+func (s *site) absent(w *work) []conflict.Key {
+	var out []conflict.Key
+	for _, c := range w.cases {
+		if s.rows[c.Key] == nil {
+			out = append(out, c.Key)
+		}
+	}
+	return out
+}
+
+// inserts lets the application commit a row that a work has found absent, and
+// that is absent behind its statements as well: what is not there is not locked.
+func (s *site) inserts(w *work, absent []conflict.Key) {
+	if !s.w.Gaps || s.dice.IntN(2) > 0 {
+		return
+	}
+	absent = slices.DeleteFunc(absent, func(k conflict.Key) bool {
+		return s.rows[k] != nil || s.w.rule(k.Table).Policy == conflict.Delta // for that the gap is locked
+	})
+	if len(absent) == 0 {
+		return
+	}
+	key := absent[s.dice.IntN(len(absent))]
+	delete(s.locks, key)
+	s.transaction(s.dice, func(r *record) { s.statement(r, key, s.w.image(s.dice, key)) })
+	s.locks[key] = w
+}
+
+// parkedAnew gives what the log shows of rows that are parked as they were.
+func (s *site) parkedAnew(writes []placed, parked []conflict.Key) []rowChange {
+	var out []rowChange
+	for _, x := range writes {
+		if same(x.before, x.after) && x.after != nil && slices.Contains(parked, x.key) {
+			out = append(out, rowChange{x.key, x.before, x.after})
+		}
+	}
+	return out
 }
 
 // writes gives what the outcomes write.
@@ -253,6 +295,9 @@ func (s *site) notes(w *work, clash bool) []byte {
 	}
 	if s.w.Without&Silent != 0 {
 		notes.Keys = slices.DeleteFunc(notes.Keys, func(k conflict.KeyNote) bool { return k.Silent })
+	}
+	for i := range notes.Keys {
+		notes.Keys[i].Gone = notes.Keys[i].Gone && s.w.Without&Gone == 0
 	}
 	return conflict.AppendNotes(nil, &notes)
 }

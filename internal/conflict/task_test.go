@@ -1,0 +1,80 @@
+package conflict_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+)
+
+// A stay is a row that the application inserted while a delete of the other site,
+// which it had not seen, was about to commit: the delete found nothing.
+type stay struct {
+	o   *conflict.Observer
+	key conflict.Key
+	row []change.Value
+}
+
+func newStay(t *testing.T, policy conflict.Policy) *stay {
+	rule := &conflict.Rule{Policy: policy, Rank: 1} // site 1, the peer
+	s := &stay{
+		o:   conflict.NewObserver(conflict.ObserverConfig{Peer: 1, Rules: func(string) *conflict.Rule { return rule }}, conflict.Point{}),
+		key: conflict.Key{Table: "t", ID: "1"}, row: []change.Value{change.OfInt(1)},
+	}
+	s.local(50, nil, s.row)
+	require.NoError(t, s.o.Applied(&conflict.Applied{
+		Carried: []change.Stamp{{Seq: 0, Version: 9}},
+		Notes:   conflict.Notes{Keys: []conflict.KeyNote{{Hash: s.key.Hash(), Silent: true, Gone: true}}},
+	}))
+	require.NotNil(t, s.o.Task())
+	require.Nil(t, s.o.Task().In.After, "not what was there")
+	return s
+}
+
+func (s *stay) local(version int64, before, after []change.Value) {
+	stamp := s.o.Stamp(version)
+	s.o.Wrote(&stamp, version, s.key, before, after)
+	s.o.Behind(&stamp, "")
+}
+
+func TestStays(t *testing.T) {
+	won := newStay(t, conflict.Newest)
+	require.True(t, won.o.Task().Restore)
+	p := won.o.Task().Plan(won.row, false)
+	require.Equal(t, won.row, p.After, "it stays, and has won")
+	require.Equal(t, conflict.LocalWon, p.Log.Verdict.Winner)
+
+	lost := newStay(t, conflict.Site)
+	x := lost.o.Task()
+	require.False(t, x.Restore)
+	p = x.Plan(lost.row, false)
+	require.True(t, p.Write)
+	require.Nil(t, p.After, "it is taken out")
+	require.EqualValues(t, 9, p.Order.Version)
+	require.Equal(t, conflict.Incoming, p.Log.Verdict.Winner)
+	require.False(t, x.Plan(nil, false).Write, "it was gone")
+	require.NotNil(t, x.Plan(nil, false).Log, "that it has lost is said")
+	require.NoError(t, lost.o.Applied(&conflict.Applied{Notes: p.Notes}))
+	require.Nil(t, lost.o.Task(), "an earlier run has done it")
+}
+
+// TestStaysOvertaken: what comes on top is not taken out.
+func TestStaysOvertaken(t *testing.T) {
+	changed := []change.Value{change.OfInt(2)}
+	local := newStay(t, conflict.Site)
+	local.local(60, local.row, changed)
+	local.local(61, changed, local.row)
+	p := local.o.Task().Plan(local.row, false)
+	require.False(t, p.Write, "the application has written on top of it")
+	require.NotNil(t, p.Log)
+
+	applied := newStay(t, conflict.Site)
+	require.NoError(t, applied.o.Applied(&conflict.Applied{
+		Carried: []change.Stamp{{Seq: 1, Version: 70}}, Rows: []conflict.AppliedRow{{Key: applied.key, Before: changed, After: applied.row}},
+	}))
+	p = applied.o.Task().Plan(applied.row, false)
+	require.False(t, p.Write, "the other site wrote it after that")
+	require.NotNil(t, p.Log)
+}
