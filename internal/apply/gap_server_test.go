@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -56,13 +57,14 @@ func (o one) Next(ctx context.Context) (*change.Txn, error) {
 // b's application has deleted. It inserts (1, 8) while a change that comes from a
 // is decided: a row that is not there is not locked by looking for it.
 type gap struct {
-	side *side
-	site *busy
-	rule *conflict.Rule
-	from int64 // version of what comes from a
-	key  conflict.Key
-	was  []change.Value
-	came []change.Value
+	side  *side
+	site  *busy
+	rule  *conflict.Rule
+	from  int64 // version of what comes from a
+	known bool  // the reader sees the insert before that is decided
+	key   conflict.Key
+	was   []change.Value
+	came  []change.Value
 }
 
 // run applies what comes from a, and returns after done.
@@ -83,7 +85,11 @@ func (g *gap) run(t *testing.T, kind servers.Kind, op change.Op, after []change.
 	g.was, g.came = []change.Value{change.OfInt(1), change.OfInt(7)}, []change.Value{change.OfInt(1), change.OfInt(8)}
 	g.key = conflict.Key{Table: "`shop`.`g`", ID: change.RowID(table.Change().Columns, table.Change().Key, g.was)}
 	g.site = &busy{o: conflict.NewObserver(conflict.ObserverConfig{Rank: 1, Peer: 0, Rules: rules}, conflict.Point{}), tasks: make(chan struct{}, 1)}
-	g.site.do = func() { g.side.exec(t, "INSERT INTO shop.g VALUES (1, 8)") }
+	g.site.do = func() {
+		if g.side.exec(t, "INSERT INTO shop.g VALUES (1, 8)"); g.known {
+			g.wrote(51, nil, g.came)
+		}
+	}
 	g.wrote(50, g.was, nil)
 	g.site.o.CaughtUp()
 	a.Serve(g.site)
@@ -114,27 +120,33 @@ func (g *gap) wrote(version int64, before, after []change.Value) {
 // the log, where the row stands before the mark.
 func TestStays(t *testing.T) {
 	for _, kind := range servers.LogKinds() {
-		t.Run(string(kind), func(t *testing.T) {
-			g := &gap{rule: &conflict.Rule{Policy: conflict.Site, Rank: 0}, from: 60}
-			g.run(t, kind, change.Delete, nil, func(a *apply.Applier) {
-				require.Equal(t, 1, g.count(t, "SELECT COUNT(*) FROM shop.g"))
-				var carried, notes []byte
-				require.NoError(t, g.side.db.QueryRowContext(t.Context(), "SELECT carried, notes FROM duplex.checkpoint WHERE notes <> ''").Scan(&carried, &notes))
-				stamps, err := change.ParseCarried(carried)
-				require.NoError(t, err)
-				n, err := conflict.ParseNotes(notes, len(stamps))
-				require.NoError(t, err)
-				g.wrote(51, nil, g.came)
-				g.site.Observe(func(o *conflict.Observer) {
-					require.NoError(t, o.Applied(&conflict.Applied{Version: 60, Carried: stamps, Notes: n}))
-				})
-				g.site.tasks <- struct{}{}
-				require.NoError(t, a.WaitMended(t.Context()))
-			})
-			require.Zero(t, g.count(t, "SELECT COUNT(*) FROM shop.g"))
-			require.Equal(t, 1, g.count(t, "SELECT COUNT(*) FROM duplex.conflict WHERE kind = 'late'"))
-		})
+		for _, known := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, known %v", kind, known), func(t *testing.T) { stays(t, kind, known) })
+		}
 	}
+}
+
+func stays(t *testing.T, kind servers.Kind, known bool) {
+	g := &gap{rule: &conflict.Rule{Policy: conflict.Site, Rank: 0}, from: 60, known: known}
+	g.run(t, kind, change.Delete, nil, func(a *apply.Applier) {
+		require.Equal(t, 1, g.count(t, "SELECT COUNT(*) FROM shop.g"))
+		var carried, notes []byte
+		require.NoError(t, g.side.db.QueryRowContext(t.Context(), "SELECT carried, notes FROM duplex.checkpoint WHERE notes <> ''").Scan(&carried, &notes))
+		stamps, err := change.ParseCarried(carried)
+		require.NoError(t, err)
+		n, err := conflict.ParseNotes(notes, len(stamps))
+		require.NoError(t, err)
+		if !known {
+			g.wrote(51, nil, g.came)
+		}
+		g.site.Observe(func(o *conflict.Observer) {
+			require.NoError(t, o.Applied(&conflict.Applied{Version: 60, Carried: stamps, Notes: n}))
+		})
+		g.site.tasks <- struct{}{}
+		require.NoError(t, a.WaitMended(t.Context()))
+	})
+	require.Zero(t, g.count(t, "SELECT COUNT(*) FROM shop.g"))
+	require.Equal(t, 1, g.count(t, "SELECT COUNT(*) FROM duplex.conflict WHERE incoming_stamp <> '' AND kind = 'late'"))
 }
 
 // TestGap: sums are decided once, so the gap is locked where the server can, and

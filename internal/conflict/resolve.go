@@ -104,7 +104,7 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		if d := c.decision(v, in, s, rival, o.After); d.Verdict.Log {
 			// Who overrides says so only where it knows that nobody did before.
 			overridden := v.Winner == Incoming && rival != nil
-			if !overridden || reach == AtEnd && !told {
+			if !overridden || reach == AtEnd && !told && !c.away() {
 				o.Decisions = append(o.Decisions, d)
 			}
 			told = told || overridden
@@ -124,6 +124,12 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		lost = lost || rival != nil
 	}
 	return o, nil
+}
+
+// away reports whether the application's row is not where it should be: it has
+// come since the row was looked for, or was overwritten. The late check will know.
+func (c *Case) away() bool {
+	return c.Rule.Policy != Delta && c.Current == nil && c.Local != nil && c.Local.After != nil
 }
 
 // excused reports whether a row that is not what the source says is so for a

@@ -78,3 +78,28 @@ func TestStaysOvertaken(t *testing.T) {
 	require.False(t, p.Write, "the other site wrote it after that")
 	require.NotNil(t, p.Log)
 }
+
+// TestAway: the application's row came after the applier had looked for it, and
+// the reader knows of it before the applier decides. Nothing is said to be decided,
+// so that the late check looks.
+func TestAway(t *testing.T) {
+	rule := &conflict.Rule{Policy: conflict.Site, Rank: 1}
+	o := conflict.NewObserver(conflict.ObserverConfig{Peer: 1, Rules: func(string) *conflict.Rule { return rule }}, conflict.Point{})
+	key, row := conflict.Key{Table: "t", ID: "1"}, []change.Value{change.OfInt(1)}
+	s := o.Stamp(50)
+	o.Wrote(&s, 50, key, nil, row)
+	c := &conflict.Case{Rule: rule, Key: key, Local: o.Index().Find(key)}
+	in := []conflict.Carried{{Stamp: change.Stamp{Version: 9}, Rank: 1}}
+	out, err := c.Resolve(in, []conflict.Step{{Before: row}}, conflict.AtEnd)
+	require.NoError(t, err)
+	require.True(t, out.Wrote)
+	require.Empty(t, out.Decisions)
+	var n conflict.Notes
+	n.Add(c, &out, false)
+	require.Equal(t, conflict.Notes{Keys: []conflict.KeyNote{{Hash: key.Hash(), Silent: true, Gone: true}}}, n)
+
+	c.Current = row
+	out, err = c.Resolve(in, []conflict.Step{{Before: row}}, conflict.AtEnd)
+	require.NoError(t, err)
+	require.Len(t, out.Decisions, 1, "where it is there it is locked")
+}

@@ -18,7 +18,8 @@ type work struct {
 	decided bool
 	outcome []conflict.Outcome
 	settled conflict.Point
-	checked bool // the session looks after foreign keys
+	checked bool         // the session looks after foreign keys
+	came    conflict.Key // was not there when the rows were locked, and has been inserted since
 }
 
 // begin takes a group that nothing earlier blocks and locks its rows.
@@ -149,6 +150,7 @@ func (s *site) advance(w *work, dice *rand.Rand) {
 
 func (s *site) decide(w *work, dice *rand.Rand) {
 	w.outcome = w.outcome[:0]
+	w.came = s.inserts(w, func(k conflict.Key) bool { return s.union(k) == nil })
 	for i, c := range w.cases {
 		c.Copying = s.w.copying()
 		o, err := s.resolve(w, c, w.steps[i], conflict.Somewhere)
@@ -179,7 +181,10 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 }
 
 func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach conflict.Reach) (conflict.Outcome, error) {
-	c.Current = s.union(c.Key)
+	c.Current = nil
+	if c.Key != w.came {
+		c.Current = s.union(c.Key)
+	}
 	c.Local = s.observer.Index().Find(c.Key)
 	return c.Resolve(w.carried, steps, reach)
 }
@@ -188,9 +193,13 @@ func (s *site) commit(w *work) {
 	r := &record{version: -1 << 40}
 	absent := s.absent(w)
 	writes := s.writes(w)
+	if w.duplicate() {
+		s.abort(w)
+		return
+	}
 	clash := s.clashes(writes, w.checked)
 	if clash {
-		if s.w.Without&ClashAtEnd == 0 {
+		if w.came = (conflict.Key{}); s.w.Without&ClashAtEnd == 0 {
 			s.readAll()
 			for i, c := range w.cases {
 				w.outcome[i], _ = s.resolve(w, c, w.steps[i], conflict.AtEnd)
@@ -212,7 +221,7 @@ func (s *site) commit(w *work) {
 	} else {
 		s.write(writes)
 	}
-	s.inserts(w, absent)
+	s.inserts(w, func(k conflict.Key) bool { return slices.Contains(absent, k) })
 	for i, c := range w.cases {
 		if o := &w.outcome[i]; o.Wrote {
 			s.writtenBy(c.Key, writeID{1 - s.id, int(w.carried[o.Txn].Stamp.Seq)}, false)
@@ -245,22 +254,43 @@ func (s *site) absent(w *work) []conflict.Key {
 	return out
 }
 
-// inserts lets the application commit a row that a work has found absent, and
-// that is absent behind its statements as well: what is not there is not locked.
-func (s *site) inserts(w *work, absent []conflict.Key) {
-	if !s.w.Gaps || s.dice.IntN(2) > 0 {
-		return
+// duplicate reports whether a row is to be inserted that has come since.
+func (w *work) duplicate() bool {
+	for i, c := range w.cases {
+		if c.Key == w.came && w.outcome[i].After != nil {
+			return true
+		}
 	}
-	absent = slices.DeleteFunc(absent, func(k conflict.Key) bool {
-		return s.rows[k] != nil || s.w.rule(k.Table).Policy == conflict.Delta // for that the gap is locked
-	})
-	if len(absent) == 0 {
-		return
+	return false
+}
+
+// inserts lets the application commit a row of a work that was absent and is not
+// in its table: what is not there is not locked. It gives the row's key if the row
+// is there.
+func (s *site) inserts(w *work, absent func(conflict.Key) bool) (came conflict.Key) {
+	if !s.w.Gaps || s.dice.IntN(3) > 0 {
+		return conflict.Key{}
 	}
-	key := absent[s.dice.IntN(len(absent))]
-	delete(s.locks, key)
-	s.transaction(s.dice, func(r *record) { s.statement(r, key, s.w.image(s.dice, key)) })
-	s.locks[key] = w
+	c := w.cases[s.dice.IntN(len(w.cases))]
+	if s.rows[c.Key] != nil || !absent(c.Key) || s.w.rule(c.Key.Table).Policy == conflict.Delta { // for that the gap is locked
+		return conflict.Key{}
+	}
+	delete(s.locks, c.Key)
+	s.transaction(s.dice, func(r *record) { s.statement(r, c.Key, s.w.image(s.dice, c.Key)) })
+	for s.rows[c.Key] != nil && s.dice.IntN(3) == 0 {
+		s.transaction(s.dice, func(r *record) {
+			after := s.w.image(s.dice, c.Key)
+			if s.dice.IntN(3) == 0 {
+				after = nil
+			}
+			s.statement(r, c.Key, after)
+		})
+	}
+	s.locks[c.Key] = w
+	if s.rows[c.Key] != nil {
+		came = c.Key
+	}
+	return came
 }
 
 // parkedAnew gives what the log shows of rows that are parked as they were.
@@ -278,7 +308,7 @@ func (s *site) parkedAnew(writes []placed, parked []conflict.Key) []rowChange {
 func (s *site) writes(w *work) []placed {
 	var out []placed
 	for i, c := range w.cases {
-		if o := &w.outcome[i]; o.Wrote {
+		if o := &w.outcome[i]; o.Wrote && c.Key != w.came {
 			out = append(out, placed{c.Key, s.union(c.Key), o.After, c.Order(o, w.carried)})
 		}
 	}
