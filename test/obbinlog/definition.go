@@ -238,8 +238,10 @@ func (s *stream) watch(ctx context.Context, database, name string) error {
 	if t == nil || err != nil {
 		return err
 	}
-	if err := t.watch(ctx, s.db); err != nil {
-		return err
+	if !t.unread {
+		if err := t.watch(ctx, s.db); err != nil {
+			return err
+		}
 	}
 	s.take(key, t)
 	return nil

@@ -22,7 +22,8 @@
 // transaction is known where it writes a row of duplex.checkpoint, and is 0
 // elsewhere; a large object beyond 768 KiB, or less where a table has several
 // columns of them, is refused by the kernel; information_schema shows the logs
-// as tables mlog$_…; an open transaction holds definition statements up, of
+// as tables mlog$_…; rows of Duplex's own tables conflict, ddl_log, rules and
+// schema_history are not in the log, since no reader looks for them; an open transaction holds definition statements up, of
 // whatever table.
 //
 // A rig that was killed goes on over the same kernel and folder: how far the

@@ -88,6 +88,7 @@ func (r *Rig) open(ctx context.Context) error {
 	m.Params = map[string]string{
 		"time_zone": "'+00:00'", "character_set_results": "NULL", "autocommit": "1", "ob_query_timeout": "3600000000",
 		"ob_trx_timeout": "86400000000", "sql_mode": "''",
+		"optimizer_dynamic_sampling": "0", // each poll would read samples of every log first
 	}
 	connector, err := mysql.NewConnector(m)
 	if err != nil {

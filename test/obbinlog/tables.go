@@ -23,6 +23,7 @@ type table struct {
 	created        uint64 // SCN from which its log has its changes; 0: it has no log now
 	first          bool   // its rows come first in a transaction, or
 	last           bool   // last
+	unread         bool   // it has no log: no reader of ours looks for its rows
 	query          string // reads its log, up to the bounds
 	rows           int    // of the log that were read since it was purged
 }
@@ -98,6 +99,10 @@ func define(ctx context.Context, db *sql.DB, database, name string) (*table, err
 	if strings.EqualFold(database, "duplex") {
 		t.first = strings.EqualFold(name, "checkpoint")
 		t.last = !t.first
+		switch strings.ToLower(name) {
+		case "conflict", "ddl_log", "rules", "schema_history":
+			t.unread = true
+		}
 	}
 	for rows.Next() {
 		var d definition
