@@ -29,15 +29,23 @@ func lines(t *testing.T, name string) []string {
 }
 
 // TestDialect takes everything that can be said of a table from one kernel to
-// another: made, read, printed, made there, read there, the same.
+// another: made, read, printed, made there, read there, the same. What other
+// kinds can say too it takes from them to a kernel and back.
 func TestDialect(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
+	t.Parallel()
 	a, b := newSite(t, "a", servers.SeekDB), newSite(t, "b", servers.SeekDB)
 	for _, s := range []*site{a, b} {
 		s.exec(t, "CREATE TABLEGROUP `odd group`", "CREATE DATABASE dialect DEFAULT CHARACTER SET utf8mb4")
 	}
+	t.Run("other kinds", func(t *testing.T) {
+		maria, mysql := newSite(t, "m", servers.MariaDB), newSite(t, "y", servers.MySQL56)
+		t.Run("mariadb to kernel", func(t *testing.T) { testSchema(t, maria, a) })
+		t.Run("mysql56 to kernel", func(t *testing.T) { testSchema(t, mysql, b) })
+		t.Run("kernel to mariadb", func(t *testing.T) { testSchema(t, b, maria) })
+	})
 	t.Run("tables", func(t *testing.T) { testDialectTables(t, a, b) })
 	t.Run("refused", func(t *testing.T) { testRefused(t, a) })
 	t.Run("views", func(t *testing.T) { testViews(t, a, b) })

@@ -20,6 +20,11 @@ import (
 // testFaults does to an applier on the kernel what a kernel does to a session:
 // each transaction of the source is in the target once afterwards.
 func testFaults(t *testing.T, s *site) {
+	makeStock(t, s)
+	s.exec(t,
+		"CREATE TABLE shop.written (no bigint PRIMARY KEY AUTO_INCREMENT, id int, n int)", "CREATE TABLE shop.armed (n int)",
+		"USE shop; CREATE TRIGGER shop.inserted AFTER INSERT ON shop.stock FOR EACH ROW INSERT INTO shop.written (id, n) VALUES (NEW.id, NEW.n)",
+		"USE shop; CREATE TRIGGER shop.updated AFTER UPDATE ON shop.stock FOR EACH ROW INSERT INTO shop.written (id, n) VALUES (NEW.id, NEW.n)")
 	for _, c := range []struct {
 		name string
 		test func(t *testing.T, s *site)
@@ -37,12 +42,7 @@ func testFaults(t *testing.T, s *site) {
 		{"too large", faultTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			makeStock(t, s)
-			s.exec(t,
-				"CREATE TABLE shop.written (no bigint PRIMARY KEY AUTO_INCREMENT, id int, n int)",
-				"USE shop; CREATE TRIGGER shop.inserted AFTER INSERT ON shop.stock FOR EACH ROW INSERT INTO shop.written (id, n) VALUES (NEW.id, NEW.n)",
-				"USE shop; CREATE TRIGGER shop.updated AFTER UPDATE ON shop.stock FOR EACH ROW INSERT INTO shop.written (id, n) VALUES (NEW.id, NEW.n)",
-				"DELETE FROM duplex.conflict")
+			s.exec(t, "DELETE FROM shop.stock", "DELETE FROM shop.written", "DELETE FROM duplex.conflict")
 			c.test(t, s)
 			// A transaction that came a second time would find its row different, and say so.
 			require.Empty(t, s.rows(t, "SELECT id, n, COUNT(*) FROM shop.written GROUP BY id, n HAVING COUNT(*) > 1"), "written twice")
@@ -175,7 +175,7 @@ func faultStatementTime(t *testing.T, s *site) {
 // row.
 func (s *site) arm(t *testing.T, statement string) {
 	t.Helper()
-	s.exec(t, "CREATE TABLE IF NOT EXISTS shop.armed (n int)", "DROP TRIGGER IF EXISTS shop.refuse",
+	s.exec(t, "DROP TRIGGER IF EXISTS shop.refuse",
 		"USE shop; CREATE TRIGGER shop.refuse BEFORE UPDATE ON shop.stock FOR EACH ROW BEGIN IF EXISTS (SELECT 1 FROM shop.armed) THEN "+statement+"; END IF; END")
 }
 
