@@ -45,8 +45,8 @@ type stage struct {
 func newStage(t *testing.T, kind servers.Kind, conflict string, first ...string) *stage {
 	s := &stage{done: make(chan error, 1)}
 	text := "name: shop\nscenario: active-active\nsource: a\ntables: {include: [\"shop.*\"]}\n" + conflict + "sites:\n"
-	for i, name := range []string{"a", "b"} {
-		server := servers.For(t, kind)
+	for i, server := range servers.All(t, []servers.Kind{kind, kind}) {
+		name := string("ab"[i])
 		s.sides[i] = server.DB(t)
 		text += fmt.Sprintf("  %s: {address: %q, user: %q, password: %q}\n", name, server.Addr(), server.User(), server.Password())
 	}

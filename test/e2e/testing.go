@@ -77,8 +77,7 @@ func NewPair(t testing.TB, program string, kinds [2]tenant.Kind, w *Workload, ro
 	w.Seed = uint64(Number(t, "DUPLEX_SEED", 1))
 	p := &Pair{Work: w}
 	var sites [2]Site
-	for i, kind := range kinds {
-		s := tenant.For(t, kind)
+	for i, s := range tenant.All(t, kinds[:]) {
 		p.Servers[i], p.DBs[i] = s, s.DB(t)
 		sites[i] = Site{Name: string("ab"[i]), Address: through(s), User: s.User(), Password: s.Password()}
 	}
@@ -123,18 +122,20 @@ func (p *Pair) Started(t testing.TB, args ...string) *Run {
 	return r
 }
 
-// WaitFor asks until it is so.
+// WaitFor asks until it is so. It takes no more than a quarter of the time for the
+// asking, which is work for the servers.
 func WaitFor(t testing.TB, r *Run, what string, limit time.Duration, ask func(ctx context.Context) bool) {
 	t.Helper()
-	began, look := time.Now(), time.NewTicker(20*time.Millisecond)
-	defer look.Stop()
-	for ; !ask(t.Context()); <-look.C {
+	began, asked := time.Now(), time.Now()
+	for !ask(t.Context()) {
 		if r.Ended() {
 			t.Fatalf("duplex run ended by itself\n%s", r.Log())
 		}
 		if time.Since(began) > limit {
 			t.Fatalf("%s: not so after %v\n%s", what, limit, r.Log())
 		}
+		<-time.After(max(20*time.Millisecond, 3*time.Since(asked)))
+		asked = time.Now()
 	}
 }
 

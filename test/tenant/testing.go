@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -39,26 +40,45 @@ func WithRowMetadata(level string) Option {
 // When the test has failed, the end of the server's log goes to the test's.
 func For(t testing.TB, kind Kind, opts ...Option) *Server {
 	t.Helper()
-	o := Options{Kind: kind}
-	for _, opt := range opts {
-		opt(&o)
+	return All(t, []Kind{kind}, opts...)[0]
+}
+
+// All starts several servers at a time, each as For does.
+func All(t testing.TB, kinds []Kind, opts ...Option) []*Server {
+	t.Helper()
+	all, errs := make([]*Server, len(kinds)), make([]error, len(kinds))
+	var starting sync.WaitGroup
+	for i, kind := range kinds {
+		o := Options{Kind: kind}
+		for _, opt := range opts {
+			opt(&o)
+		}
+		starting.Go(func() { all[i], errs[i] = Start(context.Background(), o) })
 	}
-	s, err := Start(context.Background(), o)
+	starting.Wait()
+	for _, s := range all {
+		if s != nil {
+			t.Cleanup(func() { s.finish(t) })
+		}
+	}
+	err := errors.Join(errs...)
 	if errors.Is(err, ErrMissing) {
 		missing(t, err)
 	}
 	if err != nil {
 		t.Fatalf("tenant: %v", err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("end of the log of %s at %s:\n%s", kind, s.Addr(), logTail(s.dir))
-		}
-		if err := s.Close(); err != nil {
-			t.Errorf("tenant: %v", err)
-		}
-	})
-	return s
+	return all
+}
+
+// finish ends a test's server.
+func (s *Server) finish(t testing.TB) {
+	if t.Failed() {
+		t.Logf("end of the log of %s at %s:\n%s", s.Kind(), s.Addr(), logTail(s.dir))
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("tenant: %v", err)
+	}
 }
 
 func missing(t testing.TB, err error) {

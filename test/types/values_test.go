@@ -221,7 +221,7 @@ func byteStrings() []column {
 func shapes() []column {
 	of := func(typ string, values ...string) column {
 		for i := range values {
-			values[i] = "GeomFromText('" + values[i] + "')"
+			values[i] = "ST_GeomFromText('" + values[i] + "')"
 		}
 		return column{typ: typ, values: values, look: asBytes}
 	}
@@ -236,7 +236,7 @@ func shapes() []column {
 		of("geometry", "POINT(3 4)", "LINESTRING(0 0,1 1)"),
 	}
 	last := &all[len(all)-1]
-	last.values = append(last.values, "GeomFromText('POINT(1 1)', 4326)")
+	last.values = append(last.values, "ST_GeomFromText('POINT(1 1)', 4326)")
 	return all
 }
 
