@@ -50,8 +50,7 @@ func newStage(t *testing.T, kind tenant.Kind, work *account.Work, rules string, 
 		work.Skew = 0 // a session's timestamp is not the time of its commit there
 	}
 	var sites []string
-	for i := range s.Servers {
-		server := tenant.For(t, kind)
+	for i, server := range tenant.All(t, []tenant.Kind{kind, kind}) {
 		s.Servers[i], s.DBs[i], s.wires[i] = server, server.DB(t), fault.NewWire(t, server)
 		sites = append(sites, fmt.Sprintf("  %c: {address: %q, user: %q, password: %q}", 'a'+i, s.wires[i].Listen, server.User(), server.Password()))
 		require.NoError(t, account.Prepare(t.Context(), s.DBs[i]))
