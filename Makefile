@@ -54,7 +54,7 @@ soak: ## the rules of conflicts in simulated schedules, and how often each is mi
 	@mkdir -p bin && go test -c -o bin/soak ./test/sim && SOAK=$(or $(SCHEDULES),1000000) SOAK_WORLDS='$(WORLDS)' bin/soak -test.run '^TestSoak$$' -test.timeout 0
 
 .PHONY: account
-account: servers ## both sides write the same rows, whatever can be killed is, each write is accounted for; FOR=10m FIXTURE=mariadb|mysql56
+account: servers ## both sides write the same rows, whatever can be killed is, each write is accounted for; FOR=10m FIXTURE=mariadb|mysql56|oceanbase
 	@DUPLEX_FOR=$(or $(FOR),10m) DUPLEX_FIXTURE=$(or $(FIXTURE),mariadb) go test -count=1 -timeout 0 -v -run 'TestAccount$$' ./test/account
 
 .PHONY: account-delta

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"duplex/internal/change"
+	servers "duplex/test/tenant"
 )
 
 func TestLocalTransactions(t *testing.T) {
@@ -22,11 +23,14 @@ func TestLocalTransactions(t *testing.T) {
 
 		require.Len(t, got, 2)
 		require.Equal(t, []string{"insert t - (1,\"one\",18446744073709551615)", "insert t - (2,NULL,2)"}, rowsIn(t, got[0]))
-		require.Equal(t, []string{
+		moved := []string{"update t (2,\"two\",2) (3,\"two\",2)"}
+		if s.server.Kind() == servers.OceanBase { // as the stand-in has a key that changes
+			moved = []string{"delete t (2,\"two\",2) -", "insert t - (3,\"two\",2)"}
+		}
+		require.Equal(t, append([]string{
 			"update t (2,NULL,2) (2,\"two\",2)",
 			"delete t (1,\"one\",18446744073709551615) -",
-			"update t (2,\"two\",2) (3,\"two\",2)",
-		}, rowsIn(t, got[1]))
+		}, moved...), rowsIn(t, got[1]))
 		for i, txn := range got {
 			require.Equal(t, uint64(i), txn.Stamp.Seq)
 			require.NotEmpty(t, txn.ID)
@@ -62,6 +66,10 @@ func TestAppliedTransactions(t *testing.T) {
 		require.Equal(t, future+9, got[2].Stamp.Version)
 		state := r.State()
 		require.Equal(t, uint64(2), state.Applied)
-		require.Equal(t, uint64(2), state.Echo)
+		echo := uint64(2) // events behind the marks
+		if s.server.Kind() == servers.OceanBase {
+			echo = 3 // the mark is always first
+		}
+		require.Equal(t, echo, state.Echo)
 	})
 }
