@@ -77,7 +77,7 @@ func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) e
 	go func() { ended <- child(cmd, &own) }()
 	end = func(s *sample) error {
 		stop()
-		<-ended // the signal's exit code
+		_ = <-ended // what the signal makes of it
 		s.CPU.Own += own.CPU.Own
 		s.PeakRSS = max(s.PeakRSS, own.PeakRSS)
 		return nil
