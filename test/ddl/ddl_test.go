@@ -45,12 +45,13 @@ var each = []string{
 var instead = map[string][]string{
 	"ALTER TABLE shop.t DROP INDEX by_n, ADD KEY by_c1 (c1)": {"ALTER TABLE shop.t DROP INDEX by_n", "ALTER TABLE shop.t ADD KEY by_c1 (c1)"},
 	"CREATE TABLE IF NOT EXISTS shop.y LIKE shop.t":          {"CREATE TABLE IF NOT EXISTS shop.y (id int PRIMARY KEY, v varchar(60), n int)"},
+	"CREATE TABLE shop.y LIKE shop.x":                        {"CREATE TABLE shop.y (id int PRIMARY KEY, v varchar(20))"},
 }
 
-// eachOf is each as a kind of server takes it.
-func eachOf(kind servers.Kind) []string {
+// taken gives statements as a kind of server takes them.
+func taken(kind servers.Kind, all []string) []string {
 	var out []string
-	for _, q := range each {
+	for _, q := range all {
 		if others := instead[q]; kind == servers.OceanBase && others != nil {
 			out = append(out, others...)
 			continue
@@ -65,7 +66,7 @@ func TestEachStatementTwoWay(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			s := newStage(t, kind, "ddl: a\n")
 			stop := s.writers("t", "p", "x", "y")
-			all := eachOf(kind)
+			all := taken(kind, each)
 			for _, q := range all {
 				t.Log(q)
 				s.exec(0, q)
@@ -156,7 +157,8 @@ func TestStatementElsewhere(t *testing.T) {
 
 // The other site carries once the project file says so and all is applied.
 func TestSideChanges(t *testing.T) {
-	s := newStage(t, servers.MariaDB, "ddl: a\n")
+	kind := servers.LogKinds()[0]
+	s := newStage(t, kind, "ddl: a\n")
 	stop := s.writers("t", "p", "x")
 	s.exec(0, "CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int, KEY by_n (n))")
 	s.barrier()
@@ -168,10 +170,10 @@ func TestSideChanges(t *testing.T) {
 	require.NoError(t, err)
 	s.start()
 	s.changed("b")
-	for _, q := range []string{
+	for _, q := range taken(kind, []string{
 		"ALTER TABLE shop.t ADD COLUMN c1 int NOT NULL DEFAULT 4 FIRST", "DROP INDEX by_n ON shop.x", "ALTER TABLE shop.x DROP n",
 		"CREATE TABLE shop.y LIKE shop.x", "DROP TABLE shop.x",
-	} {
+	}) {
 		s.exec(1, q)
 		s.barrier()
 	}

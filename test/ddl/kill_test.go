@@ -114,7 +114,7 @@ func (d *drill) carrier(fn func(t *tenant.Tenant, store *checkpoint.Store)) {
 // stands before that in the log is read once more, rows of a table too that the
 // statement has dropped.
 func TestFailpoints(t *testing.T) {
-	d := newDrill(t, servers.MariaDB)
+	d := newDrill(t, servers.LogKinds()[0])
 	stop := d.writers("t", "p", "x")
 	defer stop()
 	for n, point := range []string{"ddl-before", "ddl-step", "ddl-run", "ddl-done"} {

@@ -132,7 +132,8 @@ func (s *stage) writers(tables ...string) (stop func()) {
 			wait.Go(func() {
 				rng := rand.New(rand.NewPCG(uint64(side), uint64(w)))
 				for ctx.Err() == nil {
-					_, _ = s.sides[side].ExecContext(ctx, write(rng, tables[rng.IntN(len(tables))], side))
+					// Not with ctx: a server goes on with a statement whose client has left.
+					_, _ = s.sides[side].ExecContext(s.t.Context(), write(rng, tables[rng.IntN(len(tables))], side))
 					select {
 					case <-ctx.Done():
 					case <-time.After(pause):
