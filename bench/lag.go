@@ -73,11 +73,15 @@ func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) e
 	var log bytes.Buffer
 	cmd.Stderr, cmd.Stdout = &log, &log
 	var own sample
-	ended := make(chan error, 1)
-	go func() { ended <- child(cmd, &own) }()
+	var left error // what the program ended with: of one that is stopped, the signal
+	ended := make(chan struct{})
+	go func() {
+		left = child(cmd, &own)
+		close(ended)
+	}()
 	end = func(s *sample) error {
 		stop()
-		_ = <-ended // what the signal makes of it
+		<-ended
 		s.CPU.Own += own.CPU.Own
 		s.PeakRSS = max(s.PeakRSS, own.PeakRSS)
 		return nil
@@ -90,9 +94,8 @@ func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) e
 	defer look.Stop()
 	for there := 0; err == nil && there == 0; {
 		select {
-		case err = <-ended:
-			ended <- err
-			err = fmt.Errorf("duplex ended: %w: %s", err, log.Bytes())
+		case <-ended:
+			err = fmt.Errorf("duplex ended: %w: %s", left, log.Bytes())
 		case <-look.C:
 			err = t.db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE n = %d", probes, n+1)).Scan(&there)
 		}

@@ -71,7 +71,7 @@ func newStage(t *testing.T, kind servers.Kind, conflict string, first ...string)
 
 // barrier waits until both sides have all, and nothing is left to be mended.
 func (s *stage) barrier(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	require.NoError(t, s.pair.Barrier(ctx))
 }

@@ -55,7 +55,7 @@ func (s *again) project(t *testing.T, rules string) *config.Project {
 // run runs the pair until it is steady and do has returned, or until it fails.
 func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair)) error {
 	x := pair.New(pair.Config{Project: s.project(t, rules), Spool: t.TempDir(), RulesNow: now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
@@ -66,6 +66,7 @@ func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair))
 	if x.Barrier(ctx) == nil {
 		do(x)
 	}
+	require.NotErrorIs(t, ctx.Err(), context.DeadlineExceeded, "it does not become steady")
 	cancel()
 	return <-done
 }
@@ -100,7 +101,7 @@ func (s *again) count(t *testing.T, db *sql.DB, least int, query string) {
 	require.Eventually(t, func() bool {
 		var n int
 		return db.QueryRow(query).Scan(&n) == nil && n >= least
-	}, 50*time.Second, 20*time.Millisecond, query)
+	}, 4*time.Minute, 20*time.Millisecond, query)
 }
 
 func (s *again) equal(t *testing.T) {

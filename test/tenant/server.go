@@ -24,7 +24,7 @@ const (
 
 	// startLimit bounds a start when the caller's context has no deadline: the
 	// OceanBase kernel has been seen to take 22 s on a busy machine.
-	startLimit = 2 * time.Minute
+	startLimit = 5 * time.Minute
 )
 
 // errEnded is returned by a start whose process did not stay.
