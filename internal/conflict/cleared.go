@@ -38,8 +38,8 @@ func (o *Observer) Cleared(table string, seen *change.Seqs) {
 // of gives the entries in memory of a table.
 func (x *Index) of(table string) []*entry {
 	var out []*entry
-	for e := x.oldest; e != nil; e = e.newer {
-		if e.key.Table == table {
+	for n := x.hot.oldest; n != 0; n = x.hot.slot(n).newer {
+		if e := x.hot.entry(n); e.key.Table == table {
 			out = append(out, e)
 		}
 	}
@@ -47,6 +47,5 @@ func (x *Index) of(table string) []*entry {
 }
 
 func (x *Index) remove(e *entry) {
-	x.unlink(e)
-	x.free(e)
+	x.hot.remove(x.hot.find(e.hash, e.key))
 }

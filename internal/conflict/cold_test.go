@@ -119,7 +119,7 @@ func compareSpilled(t *testing.T, plain, x *Index, steps int) {
 		require.Equal(t, plain.Find(k), x.Find(k), "%v at seq %d", k, seq)
 		require.False(t, plain.has(k.Hash()) && !x.has(k.Hash()))
 		require.GreaterOrEqual(t, x.Len(), plain.Len())
-		require.LessOrEqual(t, x.bytes, x.budget)
+		require.LessOrEqual(t, x.hot.bytes, x.budget)
 		if x.cold.disk > 2*x.cold.live+4*x.cold.limit+2000 {
 			dirty++
 		}

@@ -1,7 +1,6 @@
 package conflict
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 	"os"
@@ -13,17 +12,11 @@ import (
 // An Index holds, for each key, the latest local write that some transaction
 // of the peer still to come may not have seen. Whatever is not in it is seen.
 type Index struct {
-	sums   sums // of the tables whose policy is Delta
-	rules  func(table string) *Rule
-	keys   map[uint64]*entry // by hash, of those in memory
-	oldest *entry            // those in memory, in order of seq
-	latest *entry
-	spare  *entry // entries that are not used, by their next
-	spares int
-	count  int
-	bytes  int64
-	bound  uint64 // of Settle
-	buf    []byte // of the last image
+	sums  sums // of the tables whose policy is Delta
+	rules func(table string) *Rule
+	hot   hot    // what is in memory
+	bound uint64 // of Settle
+	buf   []byte // of the last image
 
 	budget int64
 	dir    string
@@ -31,7 +24,7 @@ type Index struct {
 	err    error
 }
 
-// An entry is one key of the index.
+// An entry is what the index holds of one key.
 type entry struct {
 	key   Key
 	hash  uint64
@@ -42,24 +35,19 @@ type entry struct {
 	over []Write
 	lost bool // a transaction of the peer that had not seen it has replaced it
 	told bool // and that stands in the conflict log, or will
-
-	next         *entry // of the same hash
-	older, newer *entry
 }
 
 const (
-	// entrySize is what an entry in memory occupies besides its id, image and
-	// earlier writes, coldSize what one in a file does: 17 bytes in a map that is
-	// half to seven eighths full.
-	entrySize = 300
-	coldSize  = 32
+	// coldSize is what an entry in a file occupies in memory: 17 bytes in a map that
+	// is half to seven eighths full.
+	coldSize = 32
 	// SpillBudget is what Spill takes for a budget of zero.
 	SpillBudget = 64 << 20
 )
 
 // NewIndex makes an empty index, all in memory; rules gives the rule of a table.
 func NewIndex(rules func(table string) *Rule) *Index {
-	return &Index{rules: rules, keys: map[uint64]*entry{}}
+	return &Index{rules: rules, hot: newHot()}
 }
 
 // Spill makes an index that is still empty keep about budget bytes of entries
@@ -87,17 +75,17 @@ func (x *Index) Close() {
 // settled, until the last of their file is.
 func (x *Index) Len() int {
 	if x.cold != nil {
-		return x.count + x.cold.keys
+		return x.hot.count + x.cold.keys
 	}
-	return x.count
+	return x.hot.count
 }
 
 // Bytes is about the memory that the index occupies.
 func (x *Index) Bytes() int64 {
 	if x.cold != nil {
-		return x.bytes + int64(x.cold.places.n)*coldSize
+		return x.hot.bytes + int64(x.cold.places.n)*coldSize
 	}
-	return x.bytes
+	return x.hot.bytes
 }
 
 // Disk is the bytes in files.
@@ -124,15 +112,18 @@ func (x *Index) fail(err error) {
 
 // has reports whether a key of this hash may be in the index.
 func (x *Index) has(hash uint64) bool {
-	return x.keys[hash] != nil || x.cold != nil && x.cold.head(hash) != 0
+	return x.hot.keys[hash] != 0 || x.cold != nil && x.cold.head(hash) != 0
 }
 
 // each goes over the entries of a hash. Whether they are lost and told may be
 // changed, and the index not be asked, until it is over.
 func (x *Index) each(hash uint64) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		for e := x.keys[hash]; e != nil; e = e.next {
-			if !yield(e) {
+		for n := x.hot.keys[hash]; n != 0; n = x.hot.slot(n).next {
+			e := x.hot.entry(n)
+			more := yield(e)
+			x.hot.judge(n, e.lost, e.told)
+			if !more {
 				return
 			}
 		}
@@ -161,169 +152,73 @@ func (x *Index) chain(hash uint64) []stored {
 	return all
 }
 
-// hot gives the entry of a key if that is in memory.
-func (x *Index) hot(hash uint64, key Key) *entry { return x.keys[hash].of(key) }
-
-// of gives the entry of a key among e and those behind it.
-func (e *entry) of(key Key) *entry {
-	for e != nil && e.key != key {
-		e = e.next
-	}
-	return e
-}
-
 // Put takes in a local write. Writes come in order of seq; several of one
 // transaction and key count as one.
 func (x *Index) Put(key Key, w Write) { x.put(key.Hash(), key, w) }
 
 func (x *Index) put(hash uint64, key Key, w Write) {
-	head := x.keys[hash]
-	e := head.of(key)
-	if e != nil {
-		x.detach(e)
-	} else {
-		if e = x.take(hash, key); e == nil {
-			e = x.blank()
-			e.key, e.hash, e.write.Seq = key, hash, change.NoSeq
-		}
-		e.next = head
-		x.keys[hash] = e
+	h := &x.hot
+	n := h.find(hash, key)
+	if n != 0 {
+		h.detach(n)
+	} else if n = x.take(hash, key); n == 0 {
+		n = h.add(hash, key)
 	}
-	switch {
-	case e.write.Seq == w.Seq:
-		w = w.after(&e.write)
-	case e.lost: // the new write has seen what replaced it
-		e.over = nil
-	case e.write.Seq != change.NoSeq:
-		e.follow(x.rules(key.Table), x.bound)
+	switch s := h.slot(n); {
+	case s.seq == w.Seq:
+		w.Fresh = s.flags&flagFresh != 0 // of one transaction the first says whether there was a row
+	case s.flags&flagLost != 0: // the new write has seen what replaced it
+		delete(h.over, n)
+	case s.seq != change.NoSeq:
+		x.follow(n, x.rules(key.Table))
 	}
-	e.image = nil
+	var image []byte
 	if w.After != nil {
 		x.buf = change.AppendImage(x.buf[:0], w.After)
-		e.image = bytes.Clone(x.buf) // of its own size
+		image = x.buf
 	}
-	e.write, e.lost, e.told = w, false, false
-	e.write.After = nil
-	x.attach(e)
-	for x.cold != nil && x.bytes > x.budget && x.oldest != nil && x.err == nil {
-		old := x.oldest
-		x.unlink(old)
-		x.fail(x.cold.add(old))
-		x.free(old)
+	h.write(n, key.ID, &w, image)
+	h.attach(n)
+	for x.cold != nil && (h.bytes > x.budget || h.blobs.excess(x.budget)) && h.oldest != 0 && x.err == nil {
+		x.fail(x.cold.add(h.entry(h.oldest)))
+		h.remove(h.oldest)
 	}
 }
 
-// spareEntries is how many entries that were let go are used again: for each
-// row that comes in while the memory is full, one goes to a file.
-const spareEntries = 1 << 10
-
-// blank gives an empty entry.
-func (x *Index) blank() *entry {
-	e := x.spare
-	if e == nil {
-		return &entry{}
-	}
-	x.spare, x.spares = e.next, x.spares-1
-	e.next = nil
-	return e
-}
-
-// free takes an entry that is in no list and that nobody uses. Its image may be
-// used: it is that of a Local.
-func (x *Index) free(e *entry) {
-	if x.spares == spareEntries {
-		return
-	}
-	*e = entry{next: x.spare}
-	x.spare, x.spares = e, x.spares+1
-}
-
-// take brings a key back from a file.
-func (x *Index) take(hash uint64, key Key) *entry {
+// take brings a key back from a file, in no order yet.
+func (x *Index) take(hash uint64, key Key) uint32 {
 	all := x.chain(hash)
 	for i, e := range all {
 		if e.key == key {
 			rest := slices.Delete(slices.Clone(all), i, i+1)
 			x.fail(x.cold.replace(hash, all, rest))
-			e.key = key
-			return e.entry
+			n := x.hot.add(hash, key)
+			x.hot.write(n, key.ID, &e.write, e.image)
+			x.hot.judge(n, e.lost, e.told)
+			x.hot.follow(n, e.over)
+			return n
 		}
 	}
-	return nil
-}
-
-// attach puts an entry behind all others in order of seq.
-func (x *Index) attach(e *entry) {
-	x.count++
-	x.bytes += e.size()
-	if e.older, e.newer = x.latest, nil; e.older == nil {
-		x.oldest = e
-	} else {
-		e.older.newer = e
-	}
-	x.latest = e
-}
-
-// unlink takes an entry out.
-func (x *Index) unlink(e *entry) {
-	x.detach(e)
-	p := x.keys[e.hash]
-	switch {
-	case p == e && e.next == nil:
-		delete(x.keys, e.hash)
-		return
-	case p == e:
-		x.keys[e.hash] = e.next
-		return
-	}
-	for p.next != e {
-		p = p.next
-	}
-	p.next = e.next
-}
-
-// detach takes an entry out of the order, and leaves it with its hash.
-func (x *Index) detach(e *entry) {
-	x.count--
-	x.bytes -= e.size()
-	if e.older == nil {
-		x.oldest = e.newer
-	} else {
-		e.older.newer = e.newer
-	}
-	if e.newer == nil {
-		x.latest = e.older
-	} else {
-		e.newer.older = e.older
-	}
-}
-
-func (e *entry) size() int64 {
-	n := entrySize + len(e.key.ID) + len(e.image)
-	for i := range e.over {
-		n += e.over[i].size()
-	}
-	return int64(n)
+	return 0
 }
 
 // follow notes that another transaction writes the key: over keeps what
 // outranks the writes so far, the strongest first. Whether the new one outranks
 // some of it is seen when it is asked for, since its row may still change. What
-// lies below bound is settled.
-func (e *entry) follow(r *Rule, bound uint64) {
+// is settled is left out.
+func (x *Index) follow(n uint32, r *Rule) {
 	if r.Policy != NewestByColumn {
 		return
 	}
-	last := e.load()
-	last.After = change.CloneImage(last.After)
-	all := e.over
-	for len(all) > 0 && all[0].Seq < bound {
+	e := x.hot.entry(n)
+	last, all := e.load(), e.over
+	for len(all) > 0 && all[0].Seq < x.bound {
 		all = all[1:]
 	}
 	for len(all) > 0 && !r.beats(&all[len(all)-1], &last) {
 		all = all[:len(all)-1]
 	}
-	e.over = append(all[:len(all):len(all)], last)
+	x.hot.follow(n, append(all[:len(all):len(all)], last))
 }
 
 // load gives the entry's write with its image.
@@ -370,8 +265,8 @@ func (x *Index) Find(key Key) *Local { return x.FindHashed(key.Hash(), key) }
 
 // FindHashed is Find for who has the key's hash at hand.
 func (x *Index) FindHashed(hash uint64, key Key) *Local {
-	if e := x.hot(hash, key); e != nil {
-		return x.local(e.local(x.rules(key.Table)), key)
+	if n := x.hot.find(hash, key); n != 0 {
+		return x.local(x.hot.entry(n).local(x.rules(key.Table)), key)
 	}
 	for _, e := range x.chain(hash) {
 		if e.key == key {
@@ -395,13 +290,8 @@ func (e *entry) local(r *Rule) *Local {
 func (x *Index) Settle(bound uint64) {
 	x.bound = max(x.bound, bound)
 	x.sums.settle(x.bound)
-	for x.oldest != nil && x.oldest.write.Seq < bound {
-		e := x.oldest
-		x.unlink(e)
-		x.free(e)
-	}
-	if x.count == 0 { // a map gives nothing back by itself
-		x.keys = map[uint64]*entry{}
+	for h := &x.hot; h.oldest != 0 && h.slot(h.oldest).seq < bound; {
+		h.remove(h.oldest)
 	}
 	if x.cold != nil {
 		x.cold.settle(x.bound)

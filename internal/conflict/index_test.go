@@ -69,3 +69,17 @@ func TestRival(t *testing.T) {
 	require.Nil(t, l.Rival(change.Seqs{Low: 5, Above: []change.Range{{From: 7, To: 8}}}))
 	require.Nil(t, l.Rival(change.Seqs{Low: 8}))
 }
+
+// BenchmarkPut is a backlog of 100,000 rows that the peer has not seen: each that
+// comes lets another one go.
+func BenchmarkPut(b *testing.B) {
+	x := conflict.NewIndex(newestRule)
+	image := []change.Value{change.OfInt(1), change.OfText([]byte("some words that stand in a row of the application")), change.OfInt(7)}
+	b.ReportAllocs()
+	for seq := uint64(0); b.Loop(); seq++ {
+		x.Put(largeKey(seq), conflict.Write{Seq: seq, Version: int64(seq), After: image})
+		if seq%64 == 0 && seq > 100_000 {
+			x.Settle(seq - 100_000)
+		}
+	}
+}

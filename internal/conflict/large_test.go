@@ -19,7 +19,7 @@ import (
 // TestIndexLarge: what the peer has not seen for hours costs little memory. In
 // full (make index) it is 20 million keys under 1 GiB.
 func TestIndexLarge(t *testing.T) {
-	n, most := uint64(300_000), uint64(1<<30)
+	n, most := uint64(600_000), uint64(1<<30)
 	if os.Getenv("DUPLEX_LARGE") != "" {
 		n = 20_000_000
 	}
