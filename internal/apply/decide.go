@@ -155,10 +155,17 @@ func (t *target) resolveRow(n *net, reach conflict.Reach) error {
 }
 
 func (t *target) caseOf(n *net) *conflict.Case {
-	return &conflict.Case{
+	c := &conflict.Case{
 		Rule: n.plan.rule, Key: n.row(), Current: n.current, Local: n.local,
 		Copying: t.window.inCopy(n.plan.name), Unique: t.site != nil && n.plan.unique,
 	}
+	if t.site != nil {
+		c.Lately = func(image []change.Value) (yes bool) {
+			t.site.Observe(func(o *conflict.Observer) { yes = o.Index().Lately(c.Key, image) })
+			return yes
+		}
+	}
+	return c
 }
 
 // note takes what was decided into the mark and into the conflict log.
@@ -178,7 +185,15 @@ func (t *target) note(b *batch, many bool) {
 		}
 		for i := range n.out.Decisions {
 			t.log(n.plan, &n.out.Decisions[i])
+			t.lost(&n.out.Decisions[i])
 		}
+	}
+}
+
+// lost tells the target's reader that what came in has lost.
+func (t *target) lost(d *conflict.Decision) {
+	if t.site != nil && d.Verdict.Action == conflict.Keep {
+		t.site.Observe(func(o *conflict.Observer) { o.Index().Lost(d.Key, d.In.After) })
 	}
 }
 

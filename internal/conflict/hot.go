@@ -127,16 +127,21 @@ func (h *hot) follow(n uint32, over []Write) {
 // entry gives what a slot holds, in memory of its own.
 func (h *hot) entry(n uint32) *entry {
 	s := h.slot(n)
-	b := h.blobs.get(s.at, s.id+s.image)
 	e := &entry{
-		key: Key{h.tables[s.table], string(b[:s.id])}, hash: s.hash, over: h.over[n],
+		key: Key{h.tables[s.table], string(h.blobs.get(s.at, s.id))}, hash: s.hash, over: h.over[n],
 		lost: s.flags&flagLost != 0, told: s.flags&flagTold != 0,
 	}
 	e.write = Write{Seq: s.seq, Version: s.version, Rank: int(s.rank), Committed: s.committed, Fresh: s.flags&flagFresh != 0}
-	if s.flags&flagImage != 0 {
-		e.image = bytes.Clone(b[s.id:])
-	}
+	e.image = bytes.Clone(h.image(s))
 	return e
+}
+
+// image gives a slot's image, nil if there is none, valid until the next write.
+func (h *hot) image(s *slot) []byte {
+	if s.flags&flagImage == 0 {
+		return nil
+	}
+	return h.blobs.get(s.at, s.id+s.image)[s.id:]
 }
 
 // attach puts a slot behind all others in order of seq.

@@ -14,7 +14,8 @@ import (
 type Index struct {
 	sums  sums // of the tables whose policy is Delta
 	rules func(table string) *Rule
-	hot   hot    // what is in memory
+	hot   hot // what is in memory
+	past  lately
 	bound uint64 // of Settle
 	buf   []byte // of the last image
 
@@ -291,6 +292,9 @@ func (x *Index) Settle(bound uint64) {
 	x.bound = max(x.bound, bound)
 	x.sums.settle(x.bound)
 	for h := &x.hot; h.oldest != 0 && h.slot(h.oldest).seq < bound; {
+		if s := h.slot(h.oldest); s.flags&flagLost != 0 {
+			x.past.add(rowHash(s.hash, h.image(s)))
+		}
 		h.remove(h.oldest)
 	}
 	if x.cold != nil {

@@ -36,6 +36,9 @@ type Case struct {
 	Local   *Local         // what the index knows, read after Current was locked; nil: nothing
 	Copying bool           // the table is being copied: rows not there yet are no drift
 	Unique  bool           // rows of the table may be parked: one that is there may have been no row to who inserted
+	// Lately is Index.Lately of the key. It is asked where the row is not what the
+	// source says; nil: never is it.
+	Lately func(image []change.Value) bool
 }
 
 // An Outcome is what becomes of the row.
@@ -135,7 +138,8 @@ func (c *Case) away() bool {
 // excused reports whether a row that is not what the source says is so for a
 // reason that is no drift. Under Stop nothing was decided before.
 func (c *Case) excused(s *Step, current []change.Value) bool {
-	return c.Copying && current == nil || c.Rule.Policy != Stop && (c.Local != nil || c.Unique && s.Before == nil)
+	return c.Copying && current == nil || c.Rule.Policy != Stop &&
+		(c.Local != nil || c.Unique && s.Before == nil || c.Lately != nil && c.Lately(s.Before))
 }
 
 func (c *Case) decision(v Verdict, in Write, s *Step, rival *Write, found []change.Value) Decision {

@@ -1,6 +1,7 @@
 package conflict_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -102,4 +103,42 @@ func TestAway(t *testing.T) {
 	out, err = c.Resolve(in, []conflict.Step{{Before: row}}, conflict.AtEnd)
 	require.NoError(t, err)
 	require.Len(t, out.Decisions, 1, "where it is there it is locked")
+}
+
+// TestLately: what the peer's application writes on top of a row that has lost at
+// both sites is no drift, also when that is settled.
+func TestLately(t *testing.T) {
+	key, row, other := conflict.Key{Table: "t", ID: "1"}, []change.Value{change.OfInt(1)}, []change.Value{change.OfInt(2)}
+	x := conflict.NewIndex(newestRule)
+	require.False(t, x.Lately(key, nil))
+	o := conflict.NewObserver(conflict.ObserverConfig{Peer: 1, Rules: newestRule}, conflict.Point{})
+	s := o.Stamp(5)
+	o.Wrote(&s, 5, key, nil, row)
+	o.Behind(&s, "")
+	o.CaughtUp()
+	applied := func(seq uint64, version int64, low uint64, rows ...conflict.AppliedRow) {
+		require.NoError(t, o.Applied(&conflict.Applied{
+			Carried: []change.Stamp{{Seq: seq, Version: version, Seen: change.Seqs{Low: low}}}, Rows: rows,
+			Notes: conflict.Notes{Judged: []conflict.Judged{{Hash: key.Hash(), Seq: 0}}},
+		}))
+	}
+	applied(0, 9, 0, conflict.AppliedRow{Key: key, Before: row})
+	applied(1, 10, 1)
+	require.Zero(t, o.Index().Len(), "settled")
+	c := &conflict.Case{Rule: newestRule(""), Key: key, Lately: func(image []change.Value) bool { return o.Index().Lately(key, image) }}
+	in := []conflict.Carried{{Stamp: change.Stamp{Seq: 2, Version: 11, Seen: change.Seqs{Low: 1}}, Rank: 1}}
+	out, err := c.Resolve(in, []conflict.Step{{Before: row, After: other}}, conflict.AtEnd)
+	require.NoError(t, err)
+	require.Empty(t, out.Decisions)
+	require.Equal(t, other, out.After)
+	out, err = c.Resolve(in, []conflict.Step{{Before: other, After: row}}, conflict.AtEnd)
+	require.NoError(t, err)
+	require.Equal(t, conflict.Drift, out.Decisions[0].Verdict.Kind, "that row was never here")
+
+	o.Index().Lost(key, other)
+	require.True(t, o.Index().Lately(key, other), "what came in and has lost")
+	for i := range 1 << 16 {
+		o.Index().Lost(conflict.Key{Table: "t", ID: fmt.Sprint("other ", i)}, nil)
+	}
+	require.False(t, o.Index().Lately(key, other), "so much is remembered and no more")
 }

@@ -274,9 +274,7 @@ func (s *site) decided(d *conflict.Decision) {
 	switch {
 	case d.Verdict.Kind == conflict.Drift:
 		s.w.stats.Drift++
-		// A row that is written on a value which lost a moment ago may look like
-		// drift, once the conflict is settled; one that only the peer writes must not.
-		if !s.wrote[d.Key] && !s.w.Copy && s.w.Without == 0 {
+		if !s.w.Copy && s.w.Without == 0 {
 			s.w.fail("site %d: drift at %s", s.id, name(d.Key))
 		}
 		return

@@ -186,6 +186,7 @@ func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach c
 		c.Current = s.union(c.Key)
 	}
 	c.Local = s.observer.Index().Find(c.Key)
+	c.Lately = func(image []change.Value) bool { return s.observer.Index().Lately(c.Key, image) }
 	return c.Resolve(w.carried, steps, reach)
 }
 
@@ -320,7 +321,10 @@ func (s *site) notes(w *work, clash bool) []byte {
 	for i, c := range w.cases {
 		notes.Add(c, &w.outcome[i], clash || len(w.group) > 1)
 		for j := range w.outcome[i].Decisions {
-			s.decided(&w.outcome[i].Decisions[j])
+			d := &w.outcome[i].Decisions[j]
+			if s.decided(d); d.Verdict.Action == conflict.Keep {
+				s.observer.Index().Lost(d.Key, d.In.After)
+			}
 		}
 	}
 	if s.w.Without&Silent != 0 {
