@@ -195,6 +195,9 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 		if p.gone {
 			return nil
 		}
+		if a.window.whole(p.name) != nil {
+			n.addTouch(p, nil)
+		}
 		inCopy := a.window.inCopy(p.name)
 		for _, image := range [][]change.Value{p.image(row.Before), p.image(row.After)} {
 			if image == nil {
@@ -219,10 +222,11 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 	return n, err
 }
 
-// addTouch notes a row of a table in copy; of a large transaction only the table.
+// addTouch notes a row of a table in copy; of a large transaction, or without an
+// image, only the table.
 func (n *node) addTouch(p *plan, image []change.Value) {
 	t := touch{table: p.name}
-	if !n.txn.Rows.Spooled() {
+	if image != nil && !n.txn.Rows.Spooled() {
 		t.key = p.rowKey(image)
 	} else if len(n.touch) > 0 && n.touch[len(n.touch)-1] == t {
 		return
@@ -275,6 +279,9 @@ func (a *Applier) fit(source *change.Table, t *schema.Table, m *schema.Mapping) 
 	p, err := newPlan(source, t, m)
 	if err != nil {
 		return nil, err
+	}
+	if p.keyless() && a.site != nil {
+		return nil, fmt.Errorf("%w: %s has no key, and site %s is written too: whose rows are whose cannot be told", ErrTable, t, a.cfg.Target.Site)
 	}
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given

@@ -246,6 +246,37 @@ func TestDriftStops(t *testing.T) {
 	}
 }
 
+// TestDriftWithoutKey: a row that is to go and is not there is told, or stops.
+func TestDriftWithoutKey(t *testing.T) {
+	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
+	for _, s := range []*side{a, b} {
+		s.exec(t, "CREATE DATABASE shop", "CREATE TABLE shop.log (v varchar(10), n int)", "INSERT INTO shop.log VALUES ('x', 1), ('x', 1), ('x', 1), ('y', NULL)")
+	}
+	f := start(t, a, b, 1<<20)
+	b.exec(t, "DELETE FROM shop.log WHERE v = 'x' LIMIT 1")
+	a.exec(t, "UPDATE shop.log SET n = 2 WHERE v = 'x' LIMIT 1", "UPDATE shop.log SET v = 'Y'", "UPDATE shop.log SET v = 'y'")
+	f.settle(t)
+	require.Equal(t, checksum(t, a, "shop.log"), checksum(t, b, "shop.log"), "the source wins")
+	require.EqualValues(t, 1, f.applier.Status().Drifts)
+	var key, kind string
+	require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT row_key, kind FROM duplex.conflict").Scan(&key, &kind))
+	require.Equal(t, []string{`v="x",n=1`, "drift"}, []string{key, kind})
+	f.stop(t)
+
+	b.exec(t, "DELETE FROM shop.log WHERE n IS NULL")
+	before := checksum(t, b, "shop.log")
+	f = start(t, a, b, 1<<20, func(cfg *apply.Config) {
+		cfg.Link += "stop"
+		cfg.Rule = func(string, string) *conflict.Rule { return &conflict.Rule{Policy: conflict.Stop} }
+	})
+	a.exec(t, "DELETE FROM shop.log")
+	err := <-f.done
+	require.ErrorIs(t, err, apply.ErrMismatch)
+	require.Regexp(t, `delete of shop.log \(v="y", n=NULL\) from transaction .*: the target has no such row`, err.Error())
+	require.NoError(t, f.reader.Close())
+	require.Equal(t, before, checksum(t, b, "shop.log"))
+}
+
 func TestLargeTransactionIsWhole(t *testing.T) {
 	a, b := newSide(t, "a", servers.MariaDB), newSide(t, "b", servers.MariaDB)
 	for _, s := range []*side{a, b} {

@@ -16,7 +16,18 @@ type touch struct{ table, key string }
 // comes notes what comes in with n, for the chunks of tables in copy. The window
 // is locked.
 func (w *window) comes(n *node) {
+	if n.txn != nil && n.txn.DDL != nil {
+		for _, h := range w.wholes {
+			h.meets(n)
+		}
+	}
 	for _, t := range n.touch {
+		if h := w.wholes[t.table]; h != nil {
+			if !h.meets(n) {
+				n.pass(t.table)
+			}
+			continue
+		}
 		switch came := w.copies[t.table]; {
 		case came == nil: // the copy of the table ended meanwhile
 		case t.key == "":
@@ -93,7 +104,9 @@ func (a *Applier) Copy(ctx context.Context, c *change.Chunk) error {
 			n.bytes += int64(image[j].Size())
 		}
 	}
-	if err := a.window.pushChunk(ctx, n, p); err != nil {
+	if a.window.whole(p.name) != nil {
+		a.window.pushWhole(n)
+	} else if err := a.window.pushChunk(ctx, n, p); err != nil {
 		return err
 	}
 	if err := a.window.waitDone(ctx, n); err != nil {
@@ -118,6 +131,7 @@ func (a *Applier) Copied(database, table string) {
 	name := string(t.AppendName(nil))
 	a.window.mu.Lock()
 	delete(a.window.copies, name)
+	a.window.release(name)
 	a.window.mu.Unlock()
 	if a.site != nil {
 		a.site.Observe(func(o *conflict.Observer) { o.Copied(name) })
@@ -135,5 +149,5 @@ func (w *window) inCopy(name string) bool {
 func (w *window) copying() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.copies) > 0
+	return len(w.copies)+len(w.wholes) > 0
 }

@@ -37,7 +37,7 @@ func (t *target) fill(ctx context.Context, p *plan, c *change.Chunk) (written in
 		return 0, err
 	}
 	rows := c.Rows
-	if t.careful || t.tried(c) {
+	if (t.careful || t.tried(c)) && !p.keyless() {
 		if rows, err = t.absent(ctx, p, c.Rows); err != nil {
 			return 0, err
 		}

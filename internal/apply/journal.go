@@ -48,7 +48,7 @@ func committedAt(w *conflict.Write) time.Time {
 // plainKey writes the identity for people and for filters: id=5.
 func (p *plan) plainKey(image []change.Value) string {
 	var b []byte
-	for n, i := range p.key {
+	for n, i := range p.telling() {
 		if n > 0 {
 			b = append(b, ',')
 		}

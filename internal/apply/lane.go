@@ -225,7 +225,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 	case n.txn.DDL != nil:
 		return t.statement(ctx, n.txn)
 	case n.txn.Rows.Spooled():
-		return t.steps(ctx, n.txn)
+		return t.steps(ctx, n)
 	}
 	b := newBatch(false)
 	for no, n := range group {
@@ -235,7 +235,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 		}
 		err := n.txn.Rows.Each(func(row *change.Row) error {
 			p, err := l.plan(ctx, row.Table, &n.txn.Stamp)
-			if err == nil && !p.gone {
+			if err == nil && !p.gone && !n.passed[p.name] {
 				b.add(p, row, origin{no, n.txn.ID})
 			}
 			return err
@@ -276,16 +276,17 @@ func (l *lane) record(group []*node) checkpoint.Record {
 
 // steps writes a transaction whose rows are in a file, step by step, in one
 // target transaction.
-func (t *target) steps(ctx context.Context, txn *change.Txn) error {
+func (t *target) steps(ctx context.Context, n *node) error {
 	t.spooled = true
+	txn := n.txn
 	b := newBatch(true)
 	err := txn.Rows.Each(func(row *change.Row) error {
 		p, err := t.plan(ctx, row.Table, &txn.Stamp)
-		if err != nil || p.gone {
+		if err != nil || p.gone || n.passed[p.name] {
 			return err
 		}
 		b.add(p, row, origin{0, txn.ID})
-		if len(b.nets) < stepRows && b.bytes < stepBytes {
+		if len(b.nets)+len(b.tallies) < stepRows && b.bytes < stepBytes {
 			return nil
 		}
 		err = t.write(ctx, b, false)

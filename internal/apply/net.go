@@ -40,10 +40,13 @@ type batch struct {
 	plans  []*plan // in the order of their first row
 	bytes  int64
 	cloned bool // images are copied, since their memory is used again
+
+	tallies []*tally // of tables without a key, in the order of their first change
+	byRow   map[*plan]map[string]*tally
 }
 
 func newBatch(cloned bool) *batch {
-	return &batch{byKey: map[*plan]map[string]*net{}, cloned: cloned}
+	return &batch{byKey: map[*plan]map[string]*net{}, byRow: map[*plan]map[string]*tally{}, cloned: cloned}
 }
 
 // origin says which source transaction a row comes with: its place in the
@@ -61,6 +64,9 @@ func (b *batch) add(p *plan, row *change.Row, txn origin) {
 	}
 	b.bytes += row.Size()
 	switch {
+	case p.keyless():
+		b.count(p, before, -1, txn)
+		b.count(p, after, 1, txn)
 	case row.Op == change.Update && p.sameKey(before, after):
 		b.merge(p, before, after, change.Update, txn)
 	case row.Op == change.Update:

@@ -26,12 +26,13 @@ type plan struct {
 	write    []int          // target columns that are written: not generated, known to the source
 	key      []int          // target columns of the identity
 	indexes  []index
-	uniques  [][]int // target columns of the unique keys that are not the identity
-	force    string  // makes the server find rows by the identity alone
-	name     string  // `db`.`table`
-	insert   string  // INSERT INTO … VALUES
-	selected string  // expressions for SELECT, of all target columns
-	onDup    string  // ON DUPLICATE KEY UPDATE …
+	leads    map[int]bool // target columns that some index begins with
+	uniques  [][]int      // target columns of the unique keys that are not the identity
+	force    string       // makes the server find rows by the identity alone
+	name     string       // `db`.`table`
+	insert   string       // INSERT INTO … VALUES
+	selected string       // expressions for SELECT, of all target columns
+	onDup    string       // ON DUPLICATE KEY UPDATE …
 	rule     *conflict.Rule
 	unique   bool // rows may be parked
 	touches  bool // a row written may concern parked ones
@@ -54,9 +55,6 @@ func newPlan(source *change.Table, target *schema.Table, m *schema.Mapping) (*pl
 	p := &plan{target: target.Change(), same: len(source.Columns) == len(target.Columns)}
 	p.name = string(p.target.AppendName(nil))
 	p.key = p.target.Key
-	if len(p.key) == 0 {
-		return nil, fmt.Errorf("%w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, target)
-	}
 	for i := range source.Columns {
 		if m == nil && target.Column(source.Columns[i].Name) < 0 {
 			return nil, fmt.Errorf("%w: column %s of %s does not exist in the target's %s", ErrTable, source.Columns[i].Name, source, target)
@@ -73,6 +71,9 @@ func newPlan(source *change.Table, target *schema.Table, m *schema.Mapping) (*pl
 		if at < 0 && slices.Contains(p.key, i) {
 			return nil, fmt.Errorf("%w: key column %s of the target's %s does not exist in the source", ErrTable, c.Name, target)
 		}
+	}
+	if err := p.countable(target); err != nil {
+		return nil, err
 	}
 	p.addIndexes(target)
 	p.texts()
@@ -92,8 +93,12 @@ func sourceOf(source *change.Table, c *schema.Column, m *schema.Mapping, i int) 
 
 func (p *plan) addIndexes(t *schema.Table) {
 	identity := t.Identity()
+	p.leads = map[int]bool{}
 	for i := range t.Keys {
 		k := &t.Keys[i]
+		if len(k.Parts) > 0 {
+			p.leads[t.Column(k.Parts[0].Column)] = true
+		}
 		if k.Kind != schema.Primary && k.Kind != schema.Unique {
 			continue
 		}
@@ -113,7 +118,9 @@ func (p *plan) addIndexes(t *schema.Table) {
 		x.read = true
 		p.indexes = append(p.indexes, x)
 	}
-	p.force = " FORCE INDEX (" + string(change.AppendIdent(nil, identity.Name)) + ")"
+	if identity != nil {
+		p.force = " FORCE INDEX (" + string(change.AppendIdent(nil, identity.Name)) + ")"
+	}
 }
 
 // newIndex gives a unique key and the foreign keys that refer to it the same
@@ -240,6 +247,9 @@ type dep struct {
 // it, and all after it wait for it.
 func (p *plan) deps(dst []dep, image []change.Value, scratch []byte) (_ []dep, exact bool) {
 	exact = true
+	if p.keyless() && (len(dst) == 0 || dst[len(dst)-1] != p.whole()) {
+		dst = append(dst, p.whole())
+	}
 	for i := range p.indexes {
 		x := &p.indexes[i]
 		b := binary.LittleEndian.AppendUint64(scratch[:0], x.tag)
@@ -292,8 +302,9 @@ func cut(c *change.Column, v change.Value, n int) (_ change.Value, ok bool) {
 
 // formatKey writes the identity for people: (id=5).
 func (p *plan) formatKey(image []change.Value) string {
-	parts := make([]string, len(p.key))
-	for n, i := range p.key {
+	key := p.telling()
+	parts := make([]string, len(key))
+	for n, i := range key {
 		parts[n] = p.target.Columns[i].Name + "=" + short(p.target.Columns[i].Format(image[i]))
 	}
 	return "(" + strings.Join(parts, ", ") + ")"

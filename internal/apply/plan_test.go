@@ -92,7 +92,14 @@ func TestTargetThatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, err, "column new of d.t")
 	target.Keys = nil
 	_, err = newPlan(target.Change(), target, nil)
-	require.ErrorContains(t, err, "neither a primary key nor a unique key")
+	require.NoError(t, err, "its rows are counted")
+	source = target.Change()
+	target.Columns = append(target.Columns, column("own", change.Int))
+	_, err = newPlan(source, target, nil)
+	require.ErrorContains(t, err, "columns that the source lacks")
+	target.Columns[1].Kind = change.JSON
+	_, err = newPlan(target.Change(), target, nil)
+	require.ErrorContains(t, err, "do not compare exactly")
 }
 
 // TestUnknownBefore locks a row of which the log does not know the old value: it

@@ -73,6 +73,9 @@ func (t *target) write(ctx context.Context, b *batch, last bool) error {
 	s := t.newScript(ctx)
 	t.mark(s, last)
 	s.rows(b)
+	if err := s.count(b); err != nil {
+		return err
+	}
 	return t.finish(s, last)
 }
 

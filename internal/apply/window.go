@@ -21,8 +21,9 @@ type node struct {
 	blockers []*node // not done when the node came in, and sharing a key with it
 	taken    bool
 	done     bool
-	err      error   // of a chunk that is done without being written
-	touch    []touch // rows of tables that are being copied
+	err      error           // of a chunk that is done without being written
+	touch    []touch         // rows of tables that are being copied
+	passed   map[string]bool // tables whose rows are not written: a copy brings them
 }
 
 // A use is who last wrote a key, and who referred to it since.
@@ -60,10 +61,12 @@ type window struct {
 	next     uint64 // the seq after the newest one pushed
 
 	copies map[string]*conflict.Came // tables that are being copied, by their name in the target
+	wholes map[string]*whole         // those of them without a key
+	chunks []*node                   // chunks of these: they wait for nothing in order
 }
 
 func newWindow(limit int64, from uint64, position change.Position, done change.Seqs) *window {
-	w := &window{limit: limit, uses: map[uint64]*use{}, skip: done, low: from, position: position, next: from, copies: map[string]*conflict.Came{}}
+	w := &window{limit: limit, uses: map[uint64]*use{}, skip: done, low: from, position: position, next: from, copies: map[string]*conflict.Came{}, wholes: map[string]*whole{}}
 	w.change = sync.NewCond(&w.mu)
 	return w
 }
@@ -191,6 +194,11 @@ func (w *window) take(ctx context.Context) ([]*node, error) {
 }
 
 func (w *window) group() []*node {
+	if len(w.chunks) > 0 {
+		n := w.chunks[0]
+		w.chunks, n.taken = w.chunks[1:], true
+		return []*node{n}
+	}
 	var out []*node
 	var in map[*node]bool
 	rows, bytes := 0, int64(0)

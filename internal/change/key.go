@@ -18,6 +18,22 @@ func (c *Column) AppendKeyLiteral(dst []byte, v Value) []byte {
 	return append(hex.AppendEncode(dst, v.Bytes), '\'')
 }
 
+// Comparable reports whether AppendEqual finds values of the column exactly.
+func (c *Column) Comparable() bool { return c.Kind != JSON && c.Kind != Geometry }
+
+// AppendEqual appends the condition that holds where the column's value is
+// Equal to v, bit for bit: no collation plays a part, and NULL is NULL.
+func (c *Column) AppendEqual(dst []byte, v Value) []byte {
+	switch v.Kind {
+	case Null:
+		return append(AppendIdent(dst, c.Name), " IS NULL"...)
+	case Text:
+		dst = append(AppendIdent(append(dst, "CAST("...), c.Name), " AS BINARY)=_binary"...)
+		return appendQuoted(dst, v.Bytes)
+	}
+	return c.AppendLiteral(append(AppendIdent(dst, c.Name), '='), v)
+}
+
 // RowID is the identity of a row: the bytes of its key columns, each as
 // Identity gives it. Two images of one table with the same are of the same row.
 // The reverse holds but for texts that only the server knows to be equal.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,9 @@ type Writer interface {
 	WaitLow(ctx context.Context, seq uint64) error
 	// Copied says that all chunks of the target table are written.
 	Copied(database, table string)
+	// Hold is for a table without a key: what writes it from high on waits until
+	// Copied. change.ErrReread says that something wrote it between the two marks.
+	Hold(database, table string, low, high uint64) error
 }
 
 // Watermarks tells where the source's log ends.
@@ -120,6 +124,7 @@ func New(cfg Config) (*Copier, error) {
 	for _, spec := range cfg.Tables {
 		t, err := newTable(cfg.Source, spec, cfg.ChunkBytes)
 		if err == nil && cfg.Mutual {
+			err = t.mutual()
 			t.ranges.aside = newAside(cfg.Project, t.source)
 		}
 		if err != nil {
@@ -148,6 +153,24 @@ func (c *Copier) Run(ctx context.Context) error {
 	if err := c.marks.take(ctx); err != nil {
 		return err
 	}
+	whole := func(t *table) bool { return t.whole }
+	if keyed := slices.DeleteFunc(slices.Clone(open), whole); len(keyed) > 0 {
+		if err := c.chunks(ctx, keyed); err != nil {
+			return err
+		}
+	}
+	for _, t := range open { // what they hold up while they are copied the others do not wait for
+		if t.whole {
+			if err := c.copyWhole(ctx, t); err != nil {
+				return fmt.Errorf("copy of %s: %w", t.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// chunks copies the tables whose rows have an order.
+func (c *Copier) chunks(ctx context.Context, open []*table) error {
 	jobs := make(chan *job)
 	queue := make(chan *table, len(open))
 	for _, t := range open {
@@ -194,10 +217,12 @@ func (c *Copier) resume(ctx context.Context) ([]*table, error) {
 			c.cfg.Writer.Copied(t.database, t.target)
 			continue
 		}
-		if err := t.plan(s); err != nil {
-			return nil, err
+		if !t.whole {
+			if err := t.plan(s); err != nil {
+				return nil, err
+			}
 		}
-		if s.chunks > 0 {
+		if s.chunks > 0 && !t.whole {
 			c.cfg.Log.Info("copy goes on", "table", t.name, "rows", s.rows)
 		}
 		open = append(open, t)

@@ -60,7 +60,9 @@ func newRanges(source *tenant.Tenant, t *change.Table, key *schema.Key, where st
 		back = append(append(back, name...), desc...)
 	}
 	var hint string
-	hint, r.index = source.ByKey(t, key)
+	if key != nil {
+		hint, r.index = source.ByKey(t, key)
+	}
 	r.names, r.up, r.back = "SELECT "+hint+string(names), string(up), string(back)
 	all := []byte("SELECT " + hint)
 	for i := range t.Columns {
@@ -176,19 +178,10 @@ func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge, at
 			parked = append(parked, q)
 			return err
 		}
-		image := a.image(len(row))
-		for i := range row {
-			v, err := r.table.Columns[i].ParseColumn(row[i])
-			if err != nil {
-				return err
-			}
-			image[i] = a.keep(v)
-			p.bytes += 8 + int64(len(v.Bytes))
+		if err := p.add(r.table, a, row); err != nil || p.bytes < r.budget {
+			return err
 		}
-		if p.rows = append(p.rows, image); p.bytes >= r.budget {
-			return errFull
-		}
-		return nil
+		return errFull
 	})
 	if err != nil && !errors.Is(err, errFull) {
 		return nil, fmt.Errorf("read %s: %w", r.table, err)
@@ -206,6 +199,21 @@ func (r *ranges) read(ctx context.Context, s *tenant.Session, from, to *edge, at
 	}
 	r.aside.add(p, parked)
 	return p, nil
+}
+
+// add puts a row behind the others, in memory of a's.
+func (p *page) add(t *change.Table, a *arena, row []driver.Value) error {
+	image := a.image(len(row))
+	for i := range row {
+		v, err := t.Columns[i].ParseColumn(row[i])
+		if err != nil {
+			return err
+		}
+		image[i] = a.keep(v)
+		p.bytes += 8 + int64(len(v.Bytes))
+	}
+	p.rows = append(p.rows, image)
+	return nil
 }
 
 // adapt aims the next page at the budget.

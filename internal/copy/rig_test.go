@@ -158,6 +158,8 @@ func (w *fakeWriter) WaitLow(_ context.Context, seq uint64) error {
 	return nil
 }
 
+func (w *fakeWriter) Hold(string, string, uint64, uint64) error { return nil }
+
 func (w *fakeWriter) Copied(database, table string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -17,6 +17,7 @@ type table struct {
 	database, target string
 	source           *change.Table
 	ranges           *ranges
+	whole            bool // it has no key: what follows does not concern it, but for chunks and the counts
 
 	gaps   []span // between durable chunks
 	tail   span   // what follows the last of them
@@ -59,16 +60,23 @@ func newTable(source *tenant.Tenant, spec Table, budget int64) (*table, error) {
 	if len(s.Unsupported) > 0 {
 		return nil, fmt.Errorf("copy: %w: %s: %s", ErrTable, s, strings.Join(s.Unsupported, "; "))
 	}
-	key := s.Identity()
-	if key == nil {
-		return nil, fmt.Errorf("copy: %w: %s has neither a primary key nor a unique key of NOT NULL columns", ErrTable, s)
+	if why := s.Uncountable(); s.Keyless() && why != "" {
+		return nil, fmt.Errorf("copy: %w: %s: %s", ErrTable, s, why)
 	}
-	t := &table{source: s.Change(), lows: map[*job]change.Watermark{}}
+	t := &table{source: s.Change(), whole: s.Keyless(), lows: map[*job]change.Watermark{}}
 	t.database, t.target = spec.Target()
 	t.name = t.database + "." + t.target
 	t.slots = make(chan struct{}, ahead)
-	t.ranges = newRanges(source, t.source, key, spec.Where, budget)
+	t.ranges = newRanges(source, t.source, s.Identity(), spec.Where, budget)
 	return t, nil
+}
+
+// mutual refuses a table that two sites cannot write.
+func (t *table) mutual() error {
+	if !t.whole {
+		return nil
+	}
+	return fmt.Errorf("copy: %w: %s has no key, and both sites are written: whose rows are whose cannot be told", ErrTable, t.source)
 }
 
 // plan finds the gaps between the durable chunks of an earlier run. A gap is

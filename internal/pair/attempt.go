@@ -161,7 +161,11 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	for _, t := range todo {
-		forward.applier.Copying(t.TargetDatabase, t.TargetName)
+		if t.Source.Keyless() {
+			forward.applier.CopyingWhole(t.TargetDatabase, t.TargetName)
+		} else {
+			forward.applier.Copying(t.TargetDatabase, t.TargetName)
+		}
 	}
 	if err := a.readRules(ctx, tables, len(todo) == 0); err != nil {
 		return err

@@ -63,8 +63,7 @@ func keys(ctx context.Context, r *run, s *site) error {
 	for _, t := range tables {
 		k := t.Identity()
 		if k == nil {
-			r.fail(s, t.String(), "ALTER TABLE "+sqlName(t.Database, t.Name)+" ADD PRIMARY KEY (…), or exclude the table",
-				"neither a primary key nor a unique key of NOT NULL columns: %s", r.withoutKey())
+			r.keyless(s, t)
 			continue
 		}
 		for _, p := range k.Parts {
@@ -78,12 +77,20 @@ func keys(ctx context.Context, r *run, s *site) error {
 	return nil
 }
 
-// withoutKey says why a row that nothing tells apart is refused.
-func (r *run) withoutKey() string {
-	if r.Project.TwoWay() {
-		return "two equal rows are one to a reader, so a write of one side cannot be matched with the other's, nor conflicts be seen"
+// keyless notes a table without a key: where both sites are written nothing can be
+// said of its rows; where one is, they are counted.
+func (r *run) keyless(s *site, t *schema.Table) {
+	const what = "neither a primary key nor a unique key of NOT NULL columns: "
+	fix := "ALTER TABLE " + sqlName(t.Database, t.Name) + " ADD PRIMARY KEY (…), or exclude the table"
+	switch why := t.Uncountable(); {
+	case r.Project.TwoWay():
+		r.fail(s, t.String(), fix, what+"two equal rows are one to a reader, so a write of one side cannot be matched with the other's, nor conflicts be seen")
+	case why != "":
+		r.fail(s, t.String(), fix, what+"%s", why)
+	default:
+		r.warn(s, t.String(), "ALTER TABLE "+sqlName(t.Database, t.Name)+" ADD PRIMARY KEY (…), if it is large or often changed",
+			what+"equal rows are counted; each row that is changed or deleted makes the other site read the table, and a copy that is interrupted begins anew")
 	}
-	return "a row that is changed cannot be told from its equals, nor a chunk of the copy be begun again"
 }
 
 func types(ctx context.Context, r *run, s *site) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -15,7 +16,24 @@ import (
 	servers "duplex/test/tenant"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// runs names, in the environment of this program, the file of a project that it
+// is to run instead of the tests: a run that can be killed.
+const runs = "DUPLEX_TEST_RUNS"
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(runs); file != "" {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			var p *config.Project
+			if p, err = config.Parse(file, text, nil, nil); err == nil {
+				err = project.New(p, project.Options{}).Run(context.Background())
+			}
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func parse(t *testing.T, text string) *config.Project {
 	p, err := config.Parse("test.yaml", []byte(text), nil, nil)

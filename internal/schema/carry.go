@@ -174,8 +174,10 @@ func (c *Carrying) fit(t *Table) error {
 	switch {
 	case len(t.Unsupported) > 0:
 		return refuse("%s", t.Unsupported[0])
-	case t.Identity() == nil:
+	case t.Keyless() && c.TwoWay:
 		return refuse("%s would have neither a primary key nor a unique key of NOT NULL columns", t)
+	case t.Keyless() && t.Uncountable() != "":
+		return refuse("%s: %s", t, t.Uncountable())
 	case t.Engine != "" && !strings.EqualFold(t.Engine, "InnoDB"):
 		return refuse("engine %s has no transactions", t.Engine)
 	}

@@ -13,6 +13,9 @@ func (c *Carrying) change(old *Table, v *Version, parts []Clause) error {
 	if err := c.fit(v.Table); err != nil {
 		return err
 	}
+	if v.Table.Keyless() && !old.Keyless() {
+		return refuse("%s would have neither a primary key nor a unique key of NOT NULL columns", v.Table)
+	}
 	for i := range parts {
 		if err := c.clause(old, &parts[i]); err != nil {
 			return err

@@ -12,8 +12,9 @@ import (
 // columns is how the columns of two tables correspond: a[i] of one is b[i] of
 // the other, in the order of A.
 type columns struct {
-	a, b []int
-	key  []int // places in a and b
+	a, b  []int
+	key   []int // places in a and b
+	whole bool  // there is no key, and equal rows are counted
 }
 
 // match lets the columns of two tables find each other by name. reason says
@@ -45,8 +46,8 @@ func match(a, b *schema.Table) (m *columns, reason string) {
 
 // matchKeys finds the identity; it has to be of the same columns.
 func (m *columns) matchKeys(a, b *schema.Table) (reason string) {
-	if a.Identity() == nil || b.Identity() == nil {
-		return "the table has neither a primary key nor a unique key of NOT NULL columns"
+	if a.Keyless() || b.Keyless() {
+		return m.matchWhole(a, b)
 	}
 	ka, kb := a.Change().Key, b.Change().Key
 	for _, i := range ka {
@@ -58,6 +59,21 @@ func (m *columns) matchKeys(a, b *schema.Table) (reason string) {
 	}
 	if len(ka) != len(kb) {
 		return "the key has more columns on one side"
+	}
+	return ""
+}
+
+// matchWhole makes all columns the identity.
+func (m *columns) matchWhole(a, b *schema.Table) (reason string) {
+	if a.Keyless() != b.Keyless() {
+		return "the table has a key on one side only"
+	}
+	if why := a.Uncountable(); why != "" {
+		return why
+	}
+	m.whole = true
+	for i := range m.a {
+		m.key = append(m.key, i)
 	}
 	return ""
 }

@@ -31,8 +31,10 @@ type side struct {
 
 func newSide(t *tenant.Tenant, table *schema.Table, cols *columns, where string, pick func(*columns) []int) *side {
 	s := &side{tenant: t, key: cols.key, where: where}
-	hint, index := t.ByKey(table.Change(), table.Identity())
-	s.index = index
+	hint := ""
+	if !cols.whole {
+		hint, s.index = t.ByKey(table.Change(), table.Identity())
+	}
 	head := []byte("SELECT " + hint)
 	for i, at := range pick(cols) {
 		if i > 0 {

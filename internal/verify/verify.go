@@ -121,7 +121,11 @@ func (c *Checker) table(ctx context.Context, p *Pair, progress *progress) (*Tabl
 	t := &comparison{Checker: c, out: out, progress: progress, twice: map[string]bool{}}
 	t.sides[0] = newSide(c.cfg.A, p.A, cols, p.WhereA, func(c *columns) []int { return c.a })
 	t.sides[1] = newSide(c.cfg.B, p.B, cols, p.WhereB, func(c *columns) []int { return c.b })
-	if err := t.run(ctx); err != nil {
+	compare := t.run
+	if cols.whole {
+		compare = t.count
+	}
+	if err := compare(ctx); err != nil {
 		return nil, err
 	}
 	out.judge()

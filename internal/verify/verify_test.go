@@ -289,6 +289,32 @@ func TestMoving(t *testing.T) {
 	require.Equal(t, "id=777", report.Differences[0].Key)
 }
 
+// TestWithoutKey counts equal rows, and rows that a collation or a printed number
+// would take for equal.
+func TestWithoutKey(t *testing.T) {
+	eachKind(t, func(t *testing.T, open func(*testing.T) *rig) {
+		r := open(t)
+		p := r.pair("t", "v varchar(20), n int, f float", append(numbers(3000, "('row', #, 0.1)"),
+			"('twice', 1, NULL)", "('twice', 1, NULL)", "(NULL, NULL, NULL)", "('a', 1, 0)", "('A', 1, 0)")...)
+		report := r.run(Config{Tables: []Pair{p}, Barrier: nothing})
+		require.True(t, report.Equal)
+		require.EqualValues(t, 3005, report.Tables[0].Equal)
+		r.exec("INSERT INTO {b}.t VALUES ('twice', 1, NULL)", "DELETE FROM {a}.t WHERE v IS NULL", "UPDATE {b}.t SET v = 'a' WHERE BINARY v = 'A'",
+			"UPDATE {b}.t SET f = 0.10000001 WHERE n = 7 AND v = 'row'")
+		report = r.run(Config{Tables: []Pair{p}, Barrier: nothing})
+		require.EqualValues(t, 3002, report.Tables[0].Equal)
+		require.Equal(t, map[string]uint64{"east": 2, "west": 4}, report.Tables[0].Only, "one too many, one too few, two changed")
+		keys := map[string]string{}
+		for _, d := range report.Differences {
+			keys[d.Key] = d.Kind
+		}
+		require.Equal(t, "only:west", keys[`v="twice", n=1, f=NULL`])
+		require.Equal(t, "only:west", keys["v=NULL, n=NULL, f=NULL"])
+		require.Equal(t, "only:west", keys[`v="a", n=1, f=0e+00`])
+		require.Equal(t, "only:east", keys[`v="A", n=1, f=0e+00`])
+	})
+}
+
 func TestMismatch(t *testing.T) {
 	server := small(t)
 	r := newRig(t, server)
@@ -301,7 +327,8 @@ func TestMismatch(t *testing.T) {
 		{"id int PRIMARY KEY, v text", "id int PRIMARY KEY, v text CHARACTER SET latin1", "character set utf8mb4 on one side and latin1"},
 		{"id int PRIMARY KEY, v int NOT NULL", "id int NOT NULL, v int NOT NULL, PRIMARY KEY (id, v)", "the key has more columns on one side"},
 		{"id int PRIMARY KEY, v int NOT NULL", "id int, v int PRIMARY KEY", "column id belongs to the key on one side only"},
-		{"id int", "id int", "neither a primary key"},
+		{"id int NOT NULL", "id int PRIMARY KEY", "a key on one side only"},
+		{"id int, g point", "id int, g point", "do not compare exactly"},
 		{"id int PRIMARY KEY, v int, g int AS (v) STORED, h int AS (v)", "v int, ID int PRIMARY KEY, g int AS (v) STORED", ""},
 	} {
 		name := fmt.Sprintf("t%d", i)
