@@ -29,12 +29,6 @@ func (w *Write) newer(o *Write) bool {
 	return w.Rank > o.Rank
 }
 
-// net is w after o, both of one transaction.
-func (w Write) after(o *Write) Write {
-	w.Fresh = o.Fresh
-	return w
-}
-
 // size is the memory that a write with its image occupies, about.
 func (w *Write) size() int {
 	n := 72 + 40*len(w.After)
