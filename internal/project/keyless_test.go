@@ -41,7 +41,12 @@ func TestTablesWithoutKey(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	for _, kind := range servers.LogKinds() {
-		t.Run(string(kind), func(t *testing.T) { withoutKey(t, servers.For(t, kind), servers.For(t, kind)) })
+		t.Run(string(kind), func(t *testing.T) {
+			if kind == servers.OceanBase {
+				t.Skip("nothing locks a table there, and the writers of this test never pause: docs/decisions/0015")
+			}
+			withoutKey(t, servers.For(t, kind), servers.For(t, kind))
+		})
 	}
 }
 
