@@ -339,12 +339,8 @@ func (s *site) purge(from change.Position) {
 	require.Eventually(s.t, func() bool { // what an earlier reader's session still has open is left, without an error
 		s.exec("PURGE BINARY LOGS TO '" + file + "'")
 		var first string
-		rows, err := s.db.QueryContext(s.t.Context(), "SHOW BINARY LOGS")
-		require.NoError(s.t, err)
-		defer func() { _ = rows.Close() }()
-		require.True(s.t, rows.Next())
 		var size int64
-		require.NoError(s.t, rows.Scan(&first, &size))
+		require.NoError(s.t, s.db.QueryRowContext(s.t.Context(), "SHOW BINARY LOGS").Scan(&first, &size))
 		return first == file
 	}, time.Minute, 10*time.Millisecond)
 }
