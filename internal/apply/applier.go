@@ -195,7 +195,7 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 		if p.gone {
 			return nil
 		}
-		if a.window.whole(p.name) != nil {
+		if p.keyless() && a.window.whole(p.name) != nil {
 			n.addTouch(p, nil)
 		}
 		inCopy := a.window.inCopy(p.name)

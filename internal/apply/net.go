@@ -41,12 +41,12 @@ type batch struct {
 	bytes  int64
 	cloned bool // images are copied, since their memory is used again
 
-	tallies []*tally // of tables without a key, in the order of their first change
-	byRow   map[*plan]map[string]*tally
+	tallies []*tally                    // of tables without a key, in the order of their first change
+	byRow   map[*plan]map[string]*tally // nil: there are none
 }
 
 func newBatch(cloned bool) *batch {
-	return &batch{byKey: map[*plan]map[string]*net{}, byRow: map[*plan]map[string]*tally{}, cloned: cloned}
+	return &batch{byKey: map[*plan]map[string]*net{}, cloned: cloned}
 }
 
 // origin says which source transaction a row comes with: its place in the

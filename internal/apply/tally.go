@@ -60,10 +60,13 @@ func (b *batch) count(p *plan, image []change.Value, rows int, txn origin) {
 	}
 	all := b.byRow[p]
 	if all == nil {
+		if b.byRow == nil {
+			b.byRow = map[*plan]map[string]*tally{}
+		}
 		all = map[string]*tally{}
 		b.byRow[p] = all
 	}
-	key := p.valueKey(image)
+	key := string(change.AppendEqualKey(nil, image, p.write))
 	t := all[key]
 	if t == nil {
 		t = &tally{plan: p, image: image}
@@ -71,20 +74,6 @@ func (b *batch) count(p *plan, image []change.Value, rows int, txn origin) {
 		b.tallies = append(b.tallies, t)
 	}
 	t.rows, t.last = t.rows+rows, txn
-}
-
-// valueKey is all written values of an image as a map key, the same for images
-// that are equal.
-func (p *plan) valueKey(image []change.Value) string {
-	var b []byte
-	for _, i := range p.write {
-		v := image[i]
-		if v.Equal(change.Value{Kind: v.Kind}) {
-			v.Bits = 0 // of minus zero
-		}
-		b = change.AppendImage(b, []change.Value{v})
-	}
-	return string(b)
 }
 
 // count takes out the rows that become fewer, and puts in those that become

@@ -34,6 +34,19 @@ func (c *Column) AppendEqual(dst []byte, v Value) []byte {
 	return c.AppendLiteral(append(AppendIdent(dst, c.Name), '='), v)
 }
 
+// AppendEqualKey appends bytes for some columns of an image, by which a map finds
+// it: the same for values that are Equal.
+func AppendEqualKey(dst []byte, image []Value, columns []int) []byte {
+	for _, i := range columns {
+		v := image[i]
+		if v.Equal(Value{Kind: v.Kind}) {
+			v.Bits = 0 // of minus zero
+		}
+		dst = AppendImage(dst, []Value{v})
+	}
+	return dst
+}
+
 // RowID is the identity of a row: the bytes of its key columns, each as
 // Identity gives it. Two images of one table with the same are of the same row.
 // The reverse holds but for texts that only the server knows to be equal.

@@ -222,8 +222,11 @@ func (o *Observer) rows(a *Applied) error {
 }
 
 // shown gives what the log shows of a key that was written without a change, nil if
-// nothing: it does where the row was parked.
+// nothing: it does where the row was parked, and so has been placed.
 func (a *Applied) shown(hash uint64) *AppliedRow {
+	if !a.Notes.Placed {
+		return nil
+	}
 	for i := range a.Rows {
 		if a.Rows[i].Key.Hash() == hash {
 			return &a.Rows[i]

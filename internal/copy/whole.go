@@ -54,11 +54,11 @@ func (c *Copier) copyWhole(ctx context.Context, t *table) error {
 			return err
 		}
 		if n == patience {
-			todo := "give our user the right LOCK TABLES, or the table a key"
+			advice := "give our user the right LOCK TABLES, or the table a key"
 			if c.cfg.Source.Kind == tenant.OceanBase { // which locks no table
-				todo = "let its writers pause for a moment, or give it a key"
+				advice = "let its writers pause for a moment, or give it a key"
 			}
-			return fmt.Errorf("%w: it has no key, is written all the time, and could not be locked for a moment: %s", ErrTable, todo)
+			return fmt.Errorf("%w: it has no key, is written all the time, and could not be locked for a moment: %s", ErrTable, advice)
 		}
 	}
 }

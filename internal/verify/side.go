@@ -196,15 +196,7 @@ func (s *side) oneOf(keys [][]change.Value) string {
 // Equal.
 func (s *side) keyOf(image []change.Value) string {
 	var buf [64]byte
-	b := buf[:0]
-	for _, i := range s.key {
-		v := image[i]
-		if v.Equal(change.Value{Kind: v.Kind}) {
-			v.Bits = 0 // of minus zero
-		}
-		b = change.AppendImage(b, []change.Value{v})
-	}
-	return string(b)
+	return string(change.AppendEqualKey(buf[:0], image, s.key))
 }
 
 // keyValues copies the key out of an image.
