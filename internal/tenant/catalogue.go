@@ -188,7 +188,8 @@ const (
 // tables reads the tables of one database, or only one, that match. Its
 // questions see the catalogue one after the other. A table that changes or goes
 // between two of them may come out as none that ever was: what looks so is read
-// until it comes out the same some times.
+// until it comes out the same some times, and for want of a key its statement, which
+// the server makes at one moment, has to say the same.
 func (c *catalogue) tables(ctx context.Context, database, name string, match Match) ([]*schema.Table, error) {
 	var before []*schema.Table
 	same := 0
@@ -200,7 +201,13 @@ func (c *catalogue) tables(ctx context.Context, database, name string, match Mat
 		if same++; err != nil || !reflect.DeepEqual(out, before) {
 			same = 1
 		}
-		if err == nil && (same == tornSame || !slices.ContainsFunc(out, torn)) {
+		whole := err == nil && !slices.ContainsFunc(out, torn)
+		if err == nil && !whole && same >= tornSame {
+			if whole, err = c.keyless(ctx, out); err != nil && Classify(err) != Schema {
+				return nil, err
+			}
+		}
+		if whole {
 			return out, nil
 		}
 		before = out

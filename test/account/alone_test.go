@@ -80,14 +80,16 @@ func reach(t *testing.T, work *account.Work, transactions int64) {
 }
 
 // spoilRows takes rows away from a true state: each is missed, but for those of
-// transactions that may have come to nothing.
+// transactions that may have come to nothing, and what these may have taken away.
 func spoilRows(t *testing.T, r *account.Record) {
 	t.Helper()
 	s := r.Sites[0]
 	unknown := map[string]bool{}
 	for _, txn := range r.History {
 		for i := range txn.Rows {
-			unknown[txn.Token(i)] = txn.Outcome == account.Unknown
+			if txn.Outcome == account.Unknown {
+				unknown[txn.Token(i)], unknown[txn.Rows[i].Seen] = true, true
+			}
 		}
 	}
 	for k, held := range s.Rows {
