@@ -34,6 +34,8 @@ func TestAppliedKeys(t *testing.T) {
 		{name: "moved rows", n: 2, notes: conflict.Notes{Placed: true, Keys: []conflict.KeyNote{{Hash: b.Hash(), Txn: 1}}}, want: map[conflict.Key]int64{b: 30}},
 		{name: "a group", n: 2, want: map[conflict.Key]int64{a: 20, b: 30},
 			notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: a.Hash()}, {Hash: b.Hash(), Txn: 1}, {Hash: c.Hash(), Lost: true}}}},
+		{name: "a group, short notes", n: 2, want: map[conflict.Key]int64{a: 20, b: 30, c: 30}, notes: conflict.Notes{Keys: []conflict.KeyNote{
+			{Hash: a.Hash() & 0xffffffff, Short: true}, {Hash: b.Hash() & 0xffffffff, Short: true, Txn: 1}, {Hash: c.Hash(), Txn: 1}}}},
 		{name: "not in the notes", n: 2, notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: a.Hash()}}}, fails: true},
 	} {
 		for _, rows := range []bool{false, true} {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Notes is what a mark says beyond the stamps that it carries. Keys stand in
@@ -28,6 +29,7 @@ type Notes struct {
 // A KeyNote names the transaction that wrote a key last.
 type KeyNote struct {
 	Hash   uint64
+	Short  bool // of Hash only the low 32 bits are known, which is enough for a key that the log shows
 	Txn    int  // which of the carried stamps
 	Silent bool // without a row in the log
 	// Gone, of a silent one: there was no row, and nothing kept the application from
@@ -39,6 +41,35 @@ type KeyNote struct {
 	// Lost: a sum was written by a transaction that lost its other columns, and is
 	// in the conflict log for that.
 	Lost bool
+}
+
+// named finds the note of a key that the log shows.
+type named struct {
+	keys  map[uint64]KeyNote
+	short map[uint32]KeyNote
+}
+
+func (n *Notes) named() (*named, error) {
+	out := &named{map[uint64]KeyNote{}, map[uint32]KeyNote{}}
+	for _, k := range n.Keys {
+		if !k.Short {
+			out.keys[k.Hash] = k
+			continue
+		}
+		if _, twice := out.short[uint32(k.Hash)]; twice {
+			return nil, fmt.Errorf("%w: two keys are not told apart", errNotes)
+		}
+		out.short[uint32(k.Hash)] = k
+	}
+	return out, nil
+}
+
+func (n *named) find(hash uint64) (KeyNote, bool) {
+	if k, ok := n.keys[hash]; ok {
+		return k, true
+	}
+	k, ok := n.short[uint32(hash)]
+	return k, ok
 }
 
 // Judged is one local write of one key.
@@ -71,7 +102,7 @@ type Restored struct {
 }
 
 // notesFormat is the first byte of notes.
-const notesFormat, notesPlaced = 3, 4
+const notesFormat, notesPlaced = 5, 6
 
 var errNotes = errors.New("notes of a mark are malformed")
 
@@ -85,25 +116,7 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 	if n.Placed {
 		format = notesPlaced
 	}
-	dst = append(dst, format)
-	dst = binary.AppendUvarint(dst, uint64(len(n.Keys)))
-	for _, k := range n.Keys {
-		dst = binary.LittleEndian.AppendUint64(dst, k.Hash)
-		x := uint64(k.Txn) << 4
-		if k.Silent {
-			x |= 1
-		}
-		if k.Doubt {
-			x |= 2
-		}
-		if k.Lost {
-			x |= 4
-		}
-		if k.Gone {
-			x |= 8
-		}
-		dst = binary.AppendUvarint(dst, x)
-	}
+	dst = appendKeys(append(dst, format), n)
 	dst = appendJudged(dst, n.Judged)
 	dst = binary.AppendUvarint(dst, uint64(len(n.Restored)))
 	for _, r := range n.Restored {
@@ -111,6 +124,52 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 		dst = binary.AppendVarint(dst, r.Version)
 	}
 	return dst
+}
+
+// appendKeys writes those of which nothing but the transaction is said behind the
+// others, in the short form: a mark of many has hardly anything else in it, and the
+// log holds it twice.
+func appendKeys(dst []byte, n *Notes) []byte {
+	distinct := !n.Placed && shortsDiffer(n.Keys)
+	short := func(k *KeyNote) bool { return k.Short || distinct && !k.Silent && !k.Doubt && !k.Lost }
+	shorts := 0
+	for i := range n.Keys {
+		if short(&n.Keys[i]) {
+			shorts++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(n.Keys)-shorts))
+	for i := range n.Keys {
+		if k := &n.Keys[i]; !short(k) {
+			dst = binary.AppendUvarint(binary.LittleEndian.AppendUint64(dst, k.Hash), uint64(k.Txn)<<4|k.flags())
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(shorts))
+	for i := range n.Keys {
+		if k := &n.Keys[i]; short(k) {
+			dst = binary.AppendUvarint(binary.LittleEndian.AppendUint32(dst, uint32(k.Hash)), uint64(k.Txn))
+		}
+	}
+	return dst
+}
+
+// shortsDiffer reports whether the low 32 bits tell the keys apart.
+func shortsDiffer(keys []KeyNote) bool {
+	all := make([]uint32, len(keys))
+	for i := range keys {
+		all[i] = uint32(keys[i].Hash)
+	}
+	slices.Sort(all)
+	return len(slices.Compact(all)) == len(keys)
+}
+
+func (k *KeyNote) flags() (x uint64) {
+	for i, is := range [...]bool{k.Silent, k.Doubt, k.Lost, k.Gone} {
+		if is {
+			x |= 1 << i
+		}
+	}
+	return x
 }
 
 func appendJudged(dst []byte, js []Judged) []byte {
@@ -132,21 +191,9 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	}
 	n.Placed = raw[0] == notesPlaced
 	d := &parser{b: raw[1:]}
-	keys := d.count()
-	if keys > 0 {
-		n.Keys = make([]KeyNote, 0, keys)
-	}
-	for range keys {
-		k := KeyNote{Hash: d.hash()}
-		x := d.uvarint()
-		k.Txn, k.Silent, k.Doubt, k.Lost, k.Gone = int(x>>4), x&1 != 0, x&2 != 0, x&4 != 0, x&8 != 0
-		if x>>4 >= uint64(txns) {
-			d.fail()
-		}
-		n.Keys = append(n.Keys, k)
-	}
+	n.Keys = d.keys(txns)
 	n.Judged = d.judged()
-	for range d.count() {
+	for range d.count(10) {
 		n.Restored = append(n.Restored, Restored{Hash: d.hash(), Seq: d.uvarint(), Version: d.varint()})
 	}
 	if d.bad || len(d.b) > 0 {

@@ -13,13 +13,16 @@ func TestNotes(t *testing.T) {
 	for _, n := range []conflict.Notes{
 		{},
 		{Placed: true},
-		{Keys: []conflict.KeyNote{{Hash: 1, Txn: 0}, {Hash: 1<<64 - 1, Txn: 2, Silent: true, Gone: true}, {Hash: 5, Txn: 1, Doubt: true}, {Hash: 6, Lost: true}}},
+		{Keys: []conflict.KeyNote{{Hash: 1<<64 - 1, Txn: 2, Silent: true, Gone: true}, {Hash: 5, Txn: 1, Doubt: true}, {Hash: 6, Lost: true}, {Hash: 1, Short: true}}},
+		{Keys: []conflict.KeyNote{{Hash: 1 << 40}, {Hash: 1 << 50, Txn: 2}}}, // not told apart by the short form
+		{Keys: []conflict.KeyNote{{Hash: 1 << 40, Txn: 2}}, Placed: true},    // the log shows rows that the notes do not name
 		{Judged: []conflict.Judged{{Hash: 7, Seq: 1 << 40}}, Restored: []conflict.Restored{{Hash: 8, Seq: 3, Version: -5}}, Placed: true},
 	} {
 		raw := conflict.AppendNotes(nil, &n)
 		back, err := conflict.ParseNotes(raw, 3)
 		require.NoError(t, err)
 		require.Equal(t, n, back)
+		require.Equal(t, raw, conflict.AppendNotes(nil, &back))
 		for i := 1; i < len(raw); i++ {
 			_, err := conflict.ParseNotes(raw[:i], 3)
 			require.Error(t, err, "cut at %d", i)
@@ -31,6 +34,17 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// TestShortNotes: what only says which transaction wrote a key takes five bytes,
+// and is found by the key's whole hash.
+func TestShortNotes(t *testing.T) {
+	n := conflict.Notes{Keys: []conflict.KeyNote{{Hash: 1<<40 | 7, Txn: 2}, {Hash: 1<<50 | 8, Silent: true}, {Hash: 1<<60 | 9}}}
+	raw := conflict.AppendNotes(nil, &n)
+	require.Len(t, raw, 1+1+9+1+2*5+2)
+	back, err := conflict.ParseNotes(raw, 3)
+	require.NoError(t, err)
+	require.Equal(t, []conflict.KeyNote{{Hash: 1<<50 | 8, Silent: true}, {Hash: 7, Short: true, Txn: 2}, {Hash: 9, Short: true}}, back.Keys)
+}
+
 func FuzzParseNotes(f *testing.F) {
 	f.Add(conflict.AppendNotes(nil, &conflict.Notes{Keys: []conflict.KeyNote{{Hash: 9, Txn: 1, Silent: true}}, Judged: []conflict.Judged{{Hash: 1, Seq: 2}}}), 3)
 	f.Add([]byte{2, 0, 0, 0}, 0)
@@ -39,8 +53,10 @@ func FuzzParseNotes(f *testing.F) {
 		if err != nil {
 			return
 		}
-		back, err := conflict.ParseNotes(conflict.AppendNotes(nil, &n), max(txns, 0))
+		out := conflict.AppendNotes(nil, &n)
+		back, err := conflict.ParseNotes(out, max(txns, 0))
 		require.NoError(t, err)
-		require.Equal(t, n, back)
+		require.Len(t, back.Keys, len(n.Keys))
+		require.Equal(t, out, conflict.AppendNotes(nil, &back))
 	})
 }

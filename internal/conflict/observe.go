@@ -188,9 +188,9 @@ func (o *Observer) rows(a *Applied) error {
 	if len(a.Rows)+len(a.Keys) == 0 { // as of most
 		return nil
 	}
-	notes := make(map[uint64]KeyNote, len(a.Notes.Keys))
-	for _, k := range a.Notes.Keys {
-		notes[k.Hash] = k
+	notes, err := a.Notes.named()
+	if err != nil {
+		return err
 	}
 	for i := range a.Rows {
 		row := &a.Rows[i]
@@ -237,8 +237,8 @@ func (a *Applied) shown(hash uint64) *AppliedRow {
 
 // note gives what the mark says of a row that the log shows; false if that is no
 // write of the key, or was taken in as a silent one.
-func (a *Applied) note(notes map[uint64]KeyNote, table string, hash uint64) (KeyNote, bool, error) {
-	k, ok := notes[hash]
+func (a *Applied) note(notes *named, table string, hash uint64) (KeyNote, bool, error) {
+	k, ok := notes.find(hash)
 	switch {
 	case !ok && a.Notes.Placed: // it was moved, not written
 		return k, false, nil

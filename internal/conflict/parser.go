@@ -2,6 +2,7 @@ package conflict
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"duplex/internal/change"
 )
@@ -79,19 +80,61 @@ func (p *parser) hash() uint64 {
 	return x
 }
 
-// count reads the length of a list of notes: each takes nine bytes at least.
-func (p *parser) count() uint64 {
-	n := p.uvarint()
-	if n > uint64(len(p.b)/9) {
+func (p *parser) uint32() uint32 {
+	if len(p.b) < 4 {
 		p.fail()
 		return 0
 	}
-	return n
+	x := binary.LittleEndian.Uint32(p.b)
+	p.b = p.b[4:]
+	return x
+}
+
+// count reads the length of a list, each of which takes size bytes at least.
+func (p *parser) count(size int) int {
+	n := p.uvarint()
+	if n > uint64(len(p.b)/size) {
+		p.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// keys reads the notes of a mark of txns stamps.
+func (p *parser) keys(txns int) []KeyNote {
+	long := p.count(9)
+	out := make([]KeyNote, 0, long)
+	for range long {
+		k := KeyNote{Hash: p.hash()}
+		x := p.uvarint()
+		k.Silent, k.Doubt, k.Lost, k.Gone = x&1 != 0, x&2 != 0, x&4 != 0, x&8 != 0
+		k.Txn = p.txn(x>>4, txns)
+		out = append(out, k)
+	}
+	short := p.count(5)
+	out = slices.Grow(out, short)
+	for range short {
+		k := KeyNote{Hash: uint64(p.uint32()), Short: true}
+		k.Txn = p.txn(p.uvarint(), txns)
+		out = append(out, k)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func (p *parser) txn(n uint64, txns int) int {
+	if n >= uint64(txns) {
+		p.fail()
+		return 0
+	}
+	return int(n)
 }
 
 func (p *parser) judged() []Judged {
 	var out []Judged
-	for range p.count() {
+	for range p.count(9) {
 		out = append(out, Judged{Hash: p.hash(), Seq: p.uvarint()})
 	}
 	return out
