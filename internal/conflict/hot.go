@@ -8,12 +8,15 @@ import (
 
 // hot holds the entries that are in memory, in the order of their seqs. They have
 // no pointers and lie in large pieces: a collector that looks at a few hundred
-// thousand entries each time takes more than all that is done with them.
+// thousand entries each time takes more than all that is done with them. They are
+// found by a table of their own, since it is the way through memory that counts: a
+// key that is not there, as of most rows, takes one step.
 type hot struct {
-	keys   map[uint64]uint32 // by hash: the first of its slots
-	slabs  [][]slot          // slot n is slabs[n >> slabBits][n & (slabSize-1)]; number 0 is none
-	used   uint32            // slots that were ever used
-	unused uint32            // of those the first that is free, by their next
+	places []seat   // by the low bits of a hash, or behind: open addressing, as many as a power of two
+	taken  int      // places, one for each hash
+	slabs  [][]slot // slot n is slabs[n >> slabBits][n & (slabSize-1)]; number 0 is none
+	used   uint32   // slots that were ever used
+	unused uint32   // of those the first that is free, by their next
 	oldest uint32
 	latest uint32
 	count  int
@@ -24,6 +27,9 @@ type hot struct {
 	number map[string]uint32
 }
 
+// A seat is where the first slot of a hash is found; slot 0: it is empty.
+type seat struct{ low, slot uint32 } // low: 32 bits of the hash
+
 // A slot is one entry.
 type slot struct {
 	hash, seq          uint64
@@ -32,7 +38,7 @@ type slot struct {
 	id, image          uint32
 	rank               int32
 	table              uint32
-	next               uint32 // of the same hash
+	next               uint32 // of the same hash, or of those that are free
 	older, newer       uint32
 	flags              byte // as in a record
 }
@@ -40,21 +46,57 @@ type slot struct {
 const slabBits, slabSize = 10, 1 << 10
 
 // slotSize is what an entry in memory occupies besides its id, image and earlier
-// writes: a slot of 72 bytes, and 13 in a map that is half to seven eighths full.
-const slotSize = 92
+// writes: a slot of 72 bytes, and 8 in a table that is three eighths to three quarters full.
+const slotSize = 88
 
-func newHot() hot { return hot{keys: map[uint64]uint32{}, used: 1} }
+func newHot() hot { return hot{places: make([]seat, slabSize), used: 1} }
+
+// place gives the number of a hash's place, or of the empty one where it would be.
+func (h *hot) place(hash uint64) uint32 {
+	last := uint32(len(h.places) - 1)
+	for i := uint32(hash) & last; ; i = (i + 1) & last {
+		if p := h.places[i]; p.slot == 0 || p.low == uint32(hash) && h.slot(p.slot).hash == hash {
+			return i
+		}
+	}
+}
+
+// first gives the first slot of a hash, 0 if there is none.
+func (h *hot) first(hash uint64) uint32 { return h.places[h.place(hash)].slot }
+
+// vacate empties a place, and moves those behind it that had found theirs taken.
+func (h *hot) vacate(i uint32) {
+	last := uint32(len(h.places) - 1)
+	for j := (i + 1) & last; h.places[j].slot != 0; j = (j + 1) & last {
+		if home := h.places[j].low & last; (j-home)&last >= (j-i)&last {
+			h.places[i] = h.places[j]
+			i = j
+		}
+	}
+	h.places[i] = seat{}
+	h.taken--
+}
+
+// spread makes twice as many places.
+func (h *hot) spread() {
+	old := h.places
+	h.places = make([]seat, 2*len(old))
+	for _, p := range old {
+		if p.slot != 0 {
+			h.places[h.place(h.slot(p.slot).hash)] = p
+		}
+	}
+}
 
 func (h *hot) slot(n uint32) *slot { return &h.slabs[n>>slabBits][n&(slabSize-1)] }
 
 // find gives the slot of a key, 0 if it is not in memory.
 func (h *hot) find(hash uint64, key Key) uint32 {
-	for n := h.keys[hash]; n != 0; {
+	for n := h.first(hash); n != 0; n = h.slot(n).next {
 		s := h.slot(n)
 		if h.tables[s.table] == key.Table && string(h.blobs.get(s.at, s.id)) == key.ID {
 			return n
 		}
-		n = s.next
 	}
 	return 0
 }
@@ -78,8 +120,14 @@ func (h *hot) add(hash uint64, key Key) uint32 {
 		table = uint32(len(h.tables))
 		h.tables, h.number[key.Table] = append(h.tables, key.Table), table
 	}
-	*h.slot(n) = slot{hash: hash, seq: change.NoSeq, table: table, next: h.keys[hash]}
-	h.keys[hash] = n
+	i := h.place(hash)
+	*h.slot(n) = slot{hash: hash, seq: change.NoSeq, table: table, next: h.places[i].slot}
+	if h.places[i].slot == 0 {
+		h.taken++
+	}
+	if h.places[i] = (seat{uint32(hash), n}); h.taken > len(h.places)/4*3 {
+		h.spread()
+	}
 	return n
 }
 
@@ -178,16 +226,16 @@ func (h *hot) detach(n uint32) {
 func (h *hot) remove(n uint32) {
 	h.detach(n)
 	s := h.slot(n)
-	if first := h.keys[s.hash]; first != n {
-		p := h.slot(first)
+	if i := h.place(s.hash); h.places[i].slot != n {
+		p := h.slot(h.places[i].slot)
 		for p.next != n {
 			p = h.slot(p.next)
 		}
 		p.next = s.next
 	} else if s.next != 0 {
-		h.keys[s.hash] = s.next
+		h.places[i].slot = s.next
 	} else {
-		delete(h.keys, s.hash)
+		h.vacate(i)
 	}
 	h.blobs.free(s.at)
 	delete(h.over, n)
@@ -200,8 +248,8 @@ func (h *hot) remove(n uint32) {
 
 // clear gives back what many entries took, and keeps what few take.
 func (h *hot) clear() {
-	if len(h.slabs) > 1 { // a map gives nothing back by itself
-		h.keys, h.slabs = map[uint64]uint32{}, [][]slot{h.slabs[0]}
+	if len(h.slabs) > 1 {
+		h.places, h.slabs = make([]seat, slabSize), [][]slot{h.slabs[0]}
 	}
 	h.used, h.unused = 1, 0
 	h.blobs.clear()

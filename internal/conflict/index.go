@@ -113,14 +113,14 @@ func (x *Index) fail(err error) {
 
 // has reports whether a key of this hash may be in the index.
 func (x *Index) has(hash uint64) bool {
-	return x.hot.keys[hash] != 0 || x.cold != nil && x.cold.head(hash) != 0
+	return x.hot.first(hash) != 0 || x.cold != nil && x.cold.head(hash) != 0
 }
 
 // each goes over the entries of a hash. Whether they are lost and told may be
 // changed, and the index not be asked, until it is over.
 func (x *Index) each(hash uint64) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		for n := x.hot.keys[hash]; n != 0; n = x.hot.slot(n).next {
+		for n := x.hot.first(hash); n != 0; n = x.hot.slot(n).next {
 			e := x.hot.entry(n)
 			more := yield(e)
 			x.hot.judge(n, e.lost, e.told)
