@@ -158,14 +158,13 @@ func (r *Reader) passOver(t *logTable, e *event, op change.Op, im *images) bool 
 	if len(t.table.Key) == 0 {
 		return true
 	}
-	if t.scanned != t.definition {
-		t.layout, t.scanned = layoutOf(t, r.nameOf(t.table)), t.definition
-	}
-	hashes, ok := r.keys.rows(t.layout, e, op, im)
+	t.scannable()
+	name := r.nameOf(t.table)
+	hashes, ok := r.keys.rows(t.identity, name, e, op, im)
 	if !ok || r.concerned(hashes) {
 		return false
 	}
-	if name := r.nameOf(t.table); r.cfg.Conflicts.mayPark(name) {
+	if r.cfg.Conflicts.mayPark(name) {
 		r.group.applied.wrote(name, hashes...)
 	}
 	return true
@@ -185,33 +184,21 @@ func (r *Reader) concerned(hashes []uint64) bool {
 	return false
 }
 
-// keepRows takes in the rows of an event of a project's table in an applied
-// group. Of most only the identity is decoded.
-func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, e *replication.RowsEvent) error {
-	columns := t.table.Key
-	if len(columns) == 0 {
-		return nil
-	}
+// keepRows takes in the row images of an event of a project's table in an applied
+// group.
+func (r *Reader) keepRows(ctx context.Context, t *logTable, op change.Op, list [][]change.Value) error {
 	name := r.nameOf(t.table)
 	unique := r.cfg.Conflicts.mayPark(name)
 	layout := r.layoutNow(t.table, name)
 	if layout.gone {
 		return nil
 	}
-	identity := make([]change.Value, len(t.types))
-	for i, row := range e.Rows {
-		var err error
-		for _, c := range columns {
-			if identity[c], err = t.value(c, row[c]); err != nil {
-				return err
-			}
-		}
-		k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.table.Columns, columns, identity)}, unique)
+	for i, image := range list {
+		k := r.keepKey(conflict.Key{Table: name, ID: change.RowID(t.table.Columns, t.table.Key, image)}, unique)
 		if k == nil {
 			continue
 		}
-		image, err := r.image(ctx, t, op, e.Rows, i)
-		if err != nil {
+		if err := r.complete(ctx, t, op, list, i); err != nil {
 			return err
 		}
 		k.table.add(layout.to.Image(image), before(op, i))

@@ -63,45 +63,26 @@ func fits(c *change.Column, logType byte) error {
 var errOldFraction = errors.New("fractions of seconds are kept in MariaDB's old format, which the log does not describe" +
 	" (set mysql56_temporal_format=ON and ALTER TABLE … FORCE)")
 
-// rowsOf gives the row changes of a rows event that the parser decoded, one
-// after the other.
-func (r *Reader) rowsOf(ctx context.Context, t *logTable, op change.Op, e *replication.RowsEvent, add func(change.Row) error) (err error) {
-	step := 1
-	if op == change.Update {
-		step = 2
-	}
-	if len(e.Rows)%step != 0 {
-		return fmt.Errorf("%s: an update without after image", t)
-	}
-	if len(e.Rows) > step && len(r.beside(t)) > 0 { // all or none: to complete an image may be broken off
-		var all []change.Row
-		keep := add
-		add = func(row change.Row) error {
-			all = append(all, row)
-			return nil
-		}
-		defer func() {
-			for i := 0; err == nil && i < len(all); i++ {
-				err = keep(all[i])
-			}
-		}()
-	}
-	for i := 0; i < len(e.Rows); i += step {
-		row := change.Row{Table: t.table, Op: op}
-		first, err := r.image(ctx, t, op, e.Rows, i)
-		if err != nil {
-			return err
-		}
-		switch op {
-		case change.Insert:
-			row.After = first
-		case change.Delete:
-			row.Before = first
-		default:
-			row.Before = first
-			if row.After, err = r.image(ctx, t, op, e.Rows, i+1); err != nil {
+// rowsOf gives the row changes that the images of an event are, one after the
+// other.
+func (r *Reader) rowsOf(ctx context.Context, t *logTable, op change.Op, list [][]change.Value, add func(change.Row) error) error {
+	if len(r.beside(t)) > 0 { // all or none: to complete an image may be broken off
+		for i := range list {
+			if err := r.complete(ctx, t, op, list, i); err != nil {
 				return err
 			}
+		}
+	}
+	for i := 0; i < len(list); i++ {
+		row := change.Row{Table: t.table, Op: op}
+		switch op {
+		case change.Insert:
+			row.After = list[i]
+		case change.Delete:
+			row.Before = list[i]
+		default:
+			row.Before, row.After = list[i], list[i+1]
+			i++
 		}
 		if err := add(row); err != nil {
 			return err
@@ -110,20 +91,7 @@ func (r *Reader) rowsOf(ctx context.Context, t *logTable, op change.Op, e *repli
 	return nil
 }
 
-// image turns what the parser gives for row image i of an event into values.
-// They point into the event.
-func (r *Reader) image(ctx context.Context, t *logTable, op change.Op, rows [][]any, i int) ([]change.Value, error) {
-	image := make([]change.Value, len(rows[i]))
-	for c, v := range rows[i] {
-		var err error
-		if image[c], err = t.value(c, v); err != nil {
-			return nil, err
-		}
-	}
-	return image, r.complete(ctx, t, op, rows, i, image)
-}
-
-// value is image for column i.
+// value turns what the library gives for column i into a value.
 func (t *logTable) value(i int, v any) (change.Value, error) {
 	if v == nil {
 		return change.Value{}, nil

@@ -31,10 +31,7 @@ func (t *logTable) checkDocuments(e *event, op change.Op, im *images) error {
 	}
 	b := e.body[im.at:]
 	for i := 0; len(b) > 0; i++ {
-		present := im.bitmaps[0]
-		if op == change.Update {
-			present = im.bitmaps[i%2]
-		}
+		present := im.present(op, i)
 		if e.kind == replication.PARTIAL_UPDATE_ROWS_EVENT && i%2 == 1 {
 			var err error
 			if b, err = l.wholeDocuments(b); err != nil {
@@ -70,7 +67,7 @@ func (t *logTable) documents() *layout {
 		f, _, _ := fieldOf(t.logged.ColumnType[i], t.logged.ColumnMeta[i]) // of one that is not known no value is found
 		if k == gomysql.MYSQL_TYPE_JSON {
 			l.raw = append(l.raw, nil)
-			f.key = len(l.raw)
+			f.nth = len(l.raw)
 		}
 		l.fields[i] = f
 	}

@@ -17,6 +17,22 @@ type images struct {
 	at      int       // where in the body they begin
 }
 
+// lacking says which columns image i has, nil if it lacks none.
+func (im *images) lacking(op change.Op, i int) []byte {
+	if im.full {
+		return nil
+	}
+	return im.present(op, i)
+}
+
+// present says which columns image i has.
+func (im *images) present(op change.Op, i int) []byte {
+	if op == change.Update {
+		return im.bitmaps[i%2]
+	}
+	return im.bitmaps[0]
+}
+
 // imagesOf refuses a rows event whose images leave columns out. It must go
 // before the parser, which does not end on images without any column.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Rows__event.html
@@ -62,6 +78,46 @@ func (t *logTable) imagesOf(e *event, op change.Op) (im images, err error) {
 	}
 	im.at = len(e.body) - len(b)
 	return im, nil
+}
+
+// imagesIn gives the row images of an event of a project's table, in their order. The
+// list is valid until the next call; the images are the caller's.
+func (r *Reader) imagesIn(t *logTable, e *event, op change.Op, im *images) ([][]change.Value, error) {
+	t.scannable()
+	if list, ok := r.whole.rows(t.columns, e, op, im); ok {
+		return list, nil
+	}
+	rows, err := r.parseRows(t, e, *im)
+	if err != nil {
+		return nil, err
+	}
+	if op == change.Update && len(rows.Rows)%2 != 0 {
+		return nil, fmt.Errorf("%s: an update without after image", t)
+	}
+	list := make([][]change.Value, len(rows.Rows))
+	for i, row := range rows.Rows {
+		list[i] = make([]change.Value, len(row))
+		for c, v := range row {
+			if list[i][c], err = t.value(c, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
+}
+
+// scannable finds how the images of t are read without the library.
+func (t *logTable) scannable() {
+	if t.scanned == t.definition {
+		return
+	}
+	t.scanned = t.definition
+	t.identity = layoutOf(t, t.table.Key)
+	all := make([]int, len(t.types))
+	for i := range all {
+		all[i] = i
+	}
+	t.columns = layoutOf(t, all)
 }
 
 // parseRows has the library decode the rows of t. It is told of the table what

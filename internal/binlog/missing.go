@@ -44,16 +44,17 @@ func (r *Reader) beside(t *logTable) []int {
 	return t.beside
 }
 
-// complete says of image, made of rows[i] of an event, what is not known, and
-// finds what may not be. It changes nothing when it fails.
-func (r *Reader) complete(ctx context.Context, t *logTable, op change.Op, rows [][]any, i int, image []change.Value) error {
+// complete says of image i of an event what is not known, and finds what may not
+// be.
+func (r *Reader) complete(ctx context.Context, t *logTable, op change.Op, list [][]change.Value, i int) error {
 	var ask []int
+	image := list[i]
 	for _, c := range r.beside(t) {
 		switch {
-		case rows[i][c] != nil:
+		case !image[c].IsNull():
 		case before(op, i):
 			image[c] = change.Value{Kind: change.Unknown}
-		case op == change.Update && rows[i-1][c] == nil:
+		case op == change.Update && (list[i-1][c].IsNull() || list[i-1][c].Kind == change.Unknown):
 			ask = append(ask, c)
 		}
 	}

@@ -90,6 +90,7 @@ type Reader struct {
 	prepared map[string]bool            // XA transactions without rows of ours, in their first phase
 	warned   [2]bool                    // of unmarked and of unsigned transactions
 	keys     keyScan
+	whole    rowScan
 	// ask reads columns of a row whose images do not have them; nil: there is no such row.
 	ask   func(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error)
 	proof time.Duration // anchorLimit

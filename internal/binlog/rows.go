@@ -118,19 +118,24 @@ func (r *Reader) rows(ctx context.Context, e *event, op change.Op) error {
 			return nil
 		}
 	}
-	rows, err := r.parseRows(t, e, im)
-	switch {
-	case err != nil:
-		return err
-	case t.use != project:
+	if t.use != project {
+		rows, err := r.parseRows(t, e, im)
+		if err != nil {
+			return err
+		}
 		return r.own(t, op, rows)
-	case again:
-		return r.keepRows(ctx, t, op, rows)
+	}
+	list, err := r.imagesIn(t, e, op, &im)
+	if err != nil {
+		return err
+	}
+	if again {
+		return r.keepRows(ctx, t, op, list)
 	}
 	if g.rows == nil {
 		g.rows = change.NewRows(r.cfg.Budget, r.cfg.SpoolDir)
 	}
-	return r.rowsOf(ctx, t, op, rows, g.rows.Append)
+	return r.rowsOf(ctx, t, op, list, g.rows.Append)
 }
 
 // echo counts an event with rows of an applied transaction.

@@ -42,8 +42,9 @@ type logTable struct {
 	plain          bool
 
 	*definition             // nil until a row needs it
-	layout      *layout     // of the row images, where
-	scanned     *definition // was the definition; nil layout: they have to be decoded
+	identity    *layout     // of the row images, to find the identity; nil: it is not read here
+	columns     *layout     // to find all columns; nil: not all are
+	scanned     *definition // for which these two are
 }
 
 func (t *logTable) String() string { return t.database + "." + t.name }

@@ -2,6 +2,7 @@ package binlog
 
 import (
 	"encoding/binary"
+	"math"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
@@ -18,56 +19,75 @@ var fixedSizes = map[byte]int{
 // wholeSeconds are the bytes before the fraction of a temporal.
 var wholeSeconds = map[byte]int{gomysql.MYSQL_TYPE_TIME2: 3, gomysql.MYSQL_TYPE_TIMESTAMP2: 4, gomysql.MYSQL_TYPE_DATETIME2: 5}
 
-// A keyColumn makes the values of a column of an identity.
-type keyColumn struct {
+// A cell makes the values of a column from the bytes that the log has of them.
+type cell struct {
 	column *change.Column
-	parse  func(k *keyColumn, raw []byte, text *[]byte) (change.Value, bool)
+	parse  func(k *cell, raw []byte, room *[]byte) (change.Value, bool)
 	scale  int      // digits of the fraction of a temporal or DECIMAL
 	whole  []digits // of a DECIMAL
 	frac   []digits
 }
 
 // value gives what logTable.value gives for the raw bytes of a value that is not
-// NULL; false for what that may refuse. Its bytes are those of raw, or of text.
-func (k *keyColumn) value(raw []byte, text *[]byte) (change.Value, bool) {
-	return k.parse(k, raw, text)
+// NULL; false for what that may refuse. Its bytes are those of raw, or lie in room, behind
+// what is there.
+func (k *cell) value(raw []byte, room *[]byte) (change.Value, bool) {
+	return k.parse(k, raw, room)
 }
 
-// keyColumnOf says how column i of t is read; false if it is not read here.
-func keyColumnOf(t *logTable, i int) (keyColumn, bool) {
+// spare gives room for n bytes behind those that room has, in a new piece if it has
+// none: nothing in it is moved. Who uses it makes room longer.
+func spare(room *[]byte, n int) []byte {
+	const piece = 4096
+	if cap(*room)-len(*room) < n {
+		*room = make([]byte, 0, max(n, piece))
+	}
+	return (*room)[len(*room):]
+}
+
+// cellOf says how column i of t is read; false if it is not read here.
+func cellOf(t *logTable, i int) (cell, bool) {
 	c, meta := &t.table.Columns[i], t.logged.ColumnMeta[i]
 	_, kind, ok := fieldOf(t.logged.ColumnType[i], meta)
 	if !ok || fits(c, kind) != nil || t.compressed != nil && t.compressed[i] {
-		return keyColumn{}, false
+		return cell{}, false
 	}
-	k := keyColumn{column: c, scale: int(meta & 0xff)}
+	k := cell{column: c, scale: int(meta & 0xff)}
 	switch c.Kind {
+	case change.Float32, change.Float64:
+		k.parse = (*cell).float
+	case change.Time:
+		k.parse = (*cell).time
+		return k, kind == gomysql.MYSQL_TYPE_TIME2
+	case change.JSON, change.Geometry:
+		k.parse = (*cell).bytes
+		return k, kind == gomysql.MYSQL_TYPE_BLOB || kind == gomysql.MYSQL_TYPE_GEOMETRY && c.Kind == change.Geometry
 	case change.Int:
-		k.parse = (*keyColumn).signed
+		k.parse = (*cell).signed
 	case change.Uint, change.Enum, change.Set:
-		k.parse = (*keyColumn).unsigned
+		k.parse = (*cell).unsigned
 	case change.Bit:
-		k.parse = (*keyColumn).bits
+		k.parse = (*cell).bits
 	case change.Decimal:
-		k.parse = (*keyColumn).decimal
+		k.parse = (*cell).decimal
 		k.whole, k.frac, _, ok = decimalOf(int(meta>>8), k.scale)
 		return k, ok && k.scale == c.Scale
 	case change.Date:
-		k.parse = (*keyColumn).date
+		k.parse = (*cell).date
 	case change.Datetime:
-		k.parse = (*keyColumn).datetime
+		k.parse = (*cell).datetime
 		return k, kind == gomysql.MYSQL_TYPE_DATETIME2
 	case change.Timestamp:
-		k.parse = (*keyColumn).timestamp
+		k.parse = (*cell).timestamp
 		return k, kind == gomysql.MYSQL_TYPE_TIMESTAMP2
 	case change.Text, change.Binary, change.Fixed:
-		k.parse = (*keyColumn).bytes
+		k.parse = (*cell).bytes
 		if t.uuid[i] {
-			k.parse = (*keyColumn).uuid
+			k.parse = (*cell).uuid
 		}
 		return k, kind != gomysql.MYSQL_TYPE_GEOMETRY && kind != gomysql.MYSQL_TYPE_JSON && kind != gomysql.MYSQL_TYPE_VECTOR
 	case change.Year:
-		k.parse = (*keyColumn).year
+		k.parse = (*cell).year
 	default:
 		return k, false
 	}
@@ -96,20 +116,20 @@ func highFirst(raw []byte) (n uint64) {
 	return n
 }
 
-func (k *keyColumn) signed(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) signed(raw []byte, _ *[]byte) (change.Value, bool) {
 	shift := 64 - 8*len(raw)
 	return change.Value{Kind: k.column.Kind, Bits: uint64(int64(lowFirst(raw)<<shift) >> shift)}, true
 }
 
-func (k *keyColumn) unsigned(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) unsigned(raw []byte, _ *[]byte) (change.Value, bool) {
 	return change.Value{Kind: k.column.Kind, Bits: lowFirst(raw)}, true
 }
 
-func (k *keyColumn) bits(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) bits(raw []byte, _ *[]byte) (change.Value, bool) {
 	return change.Value{Kind: k.column.Kind, Bits: highFirst(raw)}, true
 }
 
-func (k *keyColumn) year(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) year(raw []byte, _ *[]byte) (change.Value, bool) {
 	v := change.Value{Kind: change.Year}
 	if raw[0] != 0 {
 		v.Bits = 1900 + uint64(raw[0])
@@ -117,26 +137,62 @@ func (k *keyColumn) year(raw []byte, _ *[]byte) (change.Value, bool) {
 	return v, true
 }
 
-func (k *keyColumn) bytes(raw []byte, text *[]byte) (change.Value, bool) {
+func (k *cell) bytes(raw []byte, room *[]byte) (change.Value, bool) {
 	c := k.column
-	if c.Kind != change.Text && len(raw) < c.Length { // as change.Column.Pad does
-		*text = append((*text)[:0], raw...)
-		for len(*text) < c.Length {
-			*text = append(*text, 0)
-		}
-		raw = *text
+	switch {
+	case (c.Kind == change.Binary || c.Kind == change.Fixed) && len(raw) < c.Length: // as change.Column.Pad does
+		b := append(spare(room, c.Length), raw...)[:c.Length:c.Length]
+		clear(b[len(raw):])
+		*room = (*room)[:len(*room)+len(b)]
+		raw = b
+	case c.Kind == change.JSON && len(raw) == 0: // as decodeBytes does
+		return change.Value{}, false
 	}
-	return c.Identity(change.Value{Kind: c.Kind, Bytes: raw}), true
+	return change.Value{Kind: c.Kind, Bytes: raw}, true
 }
 
-func (k *keyColumn) uuid(raw []byte, text *[]byte) (change.Value, bool) {
-	v, ok := k.bytes(raw, text)
+// float reads a FLOAT or a DOUBLE, whichever the column's kind.
+func (k *cell) float(raw []byte, _ *[]byte) (change.Value, bool) {
+	v := change.Value{Kind: k.column.Kind, Bits: lowFirst(raw)}
+	if v.Kind == change.Float32 && len(raw) == 8 {
+		v.Bits = uint64(math.Float32bits(float32(math.Float64frombits(v.Bits))))
+	}
+	return v, true
+}
+
+// time reads a number of 24 bits, and those of the fraction behind it, above an
+// offset: hours, minutes and seconds.
+// https://dev.mysql.com/doc/dev/internals/en/date-and-time-data-type-representation.html
+func (k *cell) time(raw []byte, _ *[]byte) (change.Value, bool) {
+	n := int64(highFirst(raw)) - 1<<(8*len(raw)-1)
+	negative := n < 0
+	if negative {
+		n = -n
+	}
+	places := len(raw) - 3
+	whole := n >> (8 * places)
+	var buf [8]byte
+	binary.BigEndian.PutUint64(buf[:], uint64(n))
+	micro, ok := k.fraction(buf[8-places:])
+	hour, minute, second := whole>>12, whole>>6&63, whole&63
+	if !ok || hour > 838 || minute > 59 || second > 59 {
+		return change.Value{}, false
+	}
+	us := (hour*3600+minute*60+second)*1_000_000 + int64(micro)
+	if negative {
+		us = -us
+	}
+	return change.Value{Kind: change.Time, Bits: uint64(us)}, true
+}
+
+func (k *cell) uuid(raw []byte, room *[]byte) (change.Value, bool) {
+	v, ok := k.bytes(raw, room)
 	v.Bytes = clientOrder(v.Bytes)
 	return v, ok
 }
 
 // date reads three bytes that hold what change.PackDate makes.
-func (k *keyColumn) date(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) date(raw []byte, _ *[]byte) (change.Value, bool) {
 	b := lowFirst(raw)
 	year, month, _ := change.UnpackDate(b)
 	return change.Value{Kind: change.Date, Bits: b}, year <= 9999 && month <= 12
@@ -144,7 +200,7 @@ func (k *keyColumn) date(raw []byte, _ *[]byte) (change.Value, bool) {
 
 // datetime reads 40 bits with the parts of a DATETIME, above an offset, and the
 // fraction. https://dev.mysql.com/doc/dev/internals/en/date-and-time-data-type-representation.html
-func (k *keyColumn) datetime(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) datetime(raw []byte, _ *[]byte) (change.Value, bool) {
 	const offset = 1 << 39
 	n := highFirst(raw[:5])
 	micro, ok := k.fraction(raw[5:])
@@ -162,7 +218,7 @@ func (k *keyColumn) datetime(raw []byte, _ *[]byte) (change.Value, bool) {
 }
 
 // timestamp reads seconds since 1970 and the fraction.
-func (k *keyColumn) timestamp(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) timestamp(raw []byte, _ *[]byte) (change.Value, bool) {
 	micro, ok := k.fraction(raw[4:])
 	seconds := highFirst(raw[:4])
 	if seconds == 0 && micro != 0 {
@@ -173,7 +229,7 @@ func (k *keyColumn) timestamp(raw []byte, _ *[]byte) (change.Value, bool) {
 
 // fraction gives the microseconds that scale digits show of a fraction, of which
 // there are two in each byte.
-func (k *keyColumn) fraction(raw []byte) (micro int, ok bool) {
+func (k *cell) fraction(raw []byte) (micro int, ok bool) {
 	units := [...]int{1_000_000, 100_000, 10_000, 1000, 100, 10, 1}
 	micro = int(highFirst(raw)) * units[2*len(raw)]
 	return micro - micro%units[k.scale], micro < 1_000_000
@@ -213,7 +269,7 @@ func decimalOf(precision, scale int) (whole, frac []digits, size int, ok bool) {
 
 // decimal writes what change.CanonicalDecimal does. The highest bit says that a
 // value is not negative; of a negative one all others are inverted.
-func (k *keyColumn) decimal(raw []byte, text *[]byte) (change.Value, bool) {
+func (k *cell) decimal(raw []byte, room *[]byte) (change.Value, bool) {
 	var buf [32]byte
 	b := buf[:copy(buf[:], raw)]
 	negative := b[0]&0x80 == 0
@@ -223,7 +279,8 @@ func (k *keyColumn) decimal(raw []byte, text *[]byte) (change.Value, bool) {
 			b[i] ^= 0xff
 		}
 	}
-	out := append((*text)[:0], '-')
+	const most = 70 // sign, zero, point and 65 digits
+	out := append(spare(room, most), '-')
 	out, b, ok := appendDigits(out, b, k.whole)
 	first := 1 // digit that is not a zero
 	for first < len(out) && out[first] == '0' {
@@ -242,10 +299,11 @@ func (k *keyColumn) decimal(raw []byte, text *[]byte) (change.Value, bool) {
 			zero = zero && c == '0'
 		}
 	}
-	if *text = out; !negative || zero {
+	*room = (*room)[:len(*room)+len(out)]
+	if !negative || zero {
 		out = out[1:]
 	}
-	return change.Value{Kind: change.Decimal, Bytes: out}, ok
+	return change.Value{Kind: change.Decimal, Bytes: out[:len(out):len(out)]}, ok
 }
 
 // appendDigits writes the parts that b begins with; false if one has a value of

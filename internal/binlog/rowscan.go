@@ -1,0 +1,73 @@
+package binlog
+
+import (
+	"bytes"
+
+	"duplex/internal/change"
+)
+
+// A rowScan makes values of the rows of events in which every column is read
+// here: the library, which makes an object of each value, has the others. It
+// belongs to one goroutine.
+type rowScan struct {
+	unpacker
+	list  [][]change.Value
+	spare []change.Value // room for images to come
+	room  []byte         // of values that have to be built
+}
+
+// rows gives the row images of an event, in their order; a column that an image
+// lacks is NULL. The list is valid until the next call. Its images are the
+// caller's, and their bytes those of the event. l looks for all columns. It is false where the
+// library has to decode the event, or to say what is wrong with it.
+func (s *rowScan) rows(l *layout, e *event, op change.Op, im *images) ([][]change.Value, bool) {
+	if l == nil {
+		return nil, false
+	}
+	b, ok := s.images(e, im)
+	if !ok {
+		return nil, false
+	}
+	if e.packed() {
+		b = bytes.Clone(b)
+	}
+	s.list = s.list[:0]
+	for i := 0; len(b) > 0; i++ {
+		lacking := im.lacking(op, i)
+		if lacking != nil {
+			clear(l.raw)
+		}
+		n, ok := l.find(b, lacking)
+		if !ok {
+			return nil, false
+		}
+		b = b[n:]
+		image, ok := s.image(l)
+		if !ok {
+			return nil, false
+		}
+		s.list = append(s.list, image)
+	}
+	return s.list, op != change.Update || len(s.list)%2 == 0
+}
+
+// image makes the values of what find has found.
+func (s *rowScan) image(l *layout) ([]change.Value, bool) {
+	const piece = 512
+	n := len(l.cells)
+	if len(s.spare) < n {
+		s.spare = make([]change.Value, max(n, piece))
+	}
+	image := s.spare[:n:n]
+	s.spare = s.spare[n:]
+	for i, raw := range l.raw {
+		if raw == nil {
+			continue
+		}
+		var ok bool
+		if image[i], ok = l.cells[i].value(raw, &s.room); !ok {
+			return nil, false
+		}
+	}
+	return image, true
+}
