@@ -23,6 +23,8 @@ import (
 //
 // A run that finds "before" waits until the connection of the one before it is
 // done with its statement, and looks whether the tables are still as they were.
+// Where a statement becomes several, each has its "before", which tells its
+// number.
 
 // lockWait is how long the connection that runs a statement waits for a lock of
 // the table before it lets those go that wait behind it.
@@ -42,37 +44,62 @@ func (t *target) run(ctx context.Context, txn *change.Txn, c *schema.Carrying, s
 		return &schema.Refusal{Reason: fmt.Sprintf("of what site %s has written there is too much that site %s does not know yet: run again when it has caught up",
 			t.cfg.Target.Site, t.cfg.DDL.From)}
 	}
-	was, err := t.fingerprint(ctx, steps)
-	if err != nil {
-		return err
+	begun, was := begunAt(st)
+	for i := begun; i < len(steps); i++ {
+		now, err := t.fingerprint(ctx, steps[i:i+1])
+		if err != nil {
+			return err
+		}
+		again := was != "" && i == begun
+		if again && was != now { // it was run
+			if i == len(steps)-1 {
+				return t.follows(ctx, c, st)
+			}
+			continue
+		}
+		if !again {
+			st.Was = strconv.Itoa(i) + ":" + now
+		}
+		if err := t.runStep(ctx, session, txn, c, &steps[i], st); err != nil {
+			return err
+		}
 	}
-	again := st.State == checkpoint.Before
-	if !again {
-		st.Was = was
+	failpoint("ddl-run")
+	return nil
+}
+
+// begunAt gives which step of a statement an earlier run has begun, and what told
+// the tables as they were before it; empty: it was not run, or the server said no.
+func begunAt(st *checkpoint.Statement) (step int, was string) {
+	number, was, _ := strings.Cut(st.Was, ":")
+	step, _ = strconv.Atoi(number) // zero where no step was begun
+	if st.State != checkpoint.Before {
+		return step, ""
 	}
+	return step, was
+}
+
+// runStep notes that a step is begun, and runs it.
+func (t *target) runStep(ctx context.Context, session *tenant.Session, txn *change.Txn, c *schema.Carrying, s *schema.Step, st *checkpoint.Statement) error {
 	st.State, st.Reason = checkpoint.Before, ""
-	st.Session += "," + strconv.FormatUint(session.ID, 10) + ","
+	if id := strconv.FormatUint(session.ID, 10) + ","; !strings.HasSuffix(st.Session, ","+id) {
+		st.Session += "," + id
+	}
 	if err := t.store.NoteStatement(ctx, *st); err != nil {
 		return err
 	}
 	failpoint("ddl-before")
-	if again && len(steps) == 1 && was != st.Was {
-		return t.follows(ctx, c, st) // it was run
-	}
-	for _, s := range steps {
-		if err := t.step(ctx, session, txn, &s, st); err != nil {
-			if class := tenant.Classify(err); class.Passing() || class.Undone() {
-				return err
-			}
-			if t.follows(ctx, c, st) == nil && c.Visible() { // it is there already
-				t.cfg.Log.Info("the target has it already", "link", t.cfg.Link, "statement", short(st.Text), "error", err)
-				continue
-			}
+	if err := t.step(ctx, session, txn, s, st); err != nil {
+		if class := tenant.Classify(err); class.Passing() || class.Undone() {
+			return err
+		}
+		if t.follows(ctx, c, st) != nil || !c.Visible() {
 			return &schema.Refusal{Reason: fmt.Sprintf("site %s does not take it: %s", t.cfg.Target.Site, err)}
 		}
-		failpoint("ddl-step")
+		t.cfg.Log.Info("the target has it already", "link", t.cfg.Link, "statement", short(st.Text), "error", err)
+		return nil
 	}
-	failpoint("ddl-run")
+	failpoint("ddl-step")
 	return nil
 }
 
@@ -158,7 +185,7 @@ func (t *target) fingerprint(ctx context.Context, steps []schema.Step) (string, 
 			h.Write(text)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)[:24]), nil
 }
 
 // follows checks that the target's tables have the columns that the source's

@@ -275,11 +275,12 @@ func (c *Carrying) differences(old *Table, v *Version, n Name) ([]Step, error) {
 	if err := c.change(old, v, nil); err != nil {
 		return nil, err
 	}
-	sql, err := AlterSQL(c.placed(old), c.placed(v.Table), v.Origin, c.To)
-	if err != nil || sql == "" {
-		return nil, err
+	all, err := AlterSQL(c.placed(old), c.placed(v.Table), v.Origin, c.To)
+	var out []Step
+	for _, sql := range all {
+		out = append(out, c.step(sql, c.Place(n))...)
 	}
-	return c.step(sql, c.Place(n)), nil
+	return out, err
 }
 
 func (c *Carrying) alter(s *Statement) ([]Step, error) {

@@ -100,8 +100,16 @@ func TestCarryElsewhere(t *testing.T) {
 		require.Equal(t, c.want, carried(t, Carrying{Place: place}, c.sql), c.sql)
 	}
 	for _, c := range []struct{ sql, want string }{
-		{"ALTER TABLE t ADD j json AFTER id, DROP v, MODIFY n bigint FIRST, ALGORITHM=INSTANT", "ALTER TABLE `d`.`t` DROP KEY `by_v`, DROP COLUMN `v`, " +
+		{"ALTER TABLE t ADD j json AFTER id, DROP v, MODIFY n bigint FIRST, ALGORITHM=INSTANT", "ALTER TABLE `d`.`t` DROP KEY `by_v`; ALTER TABLE `d`.`t` DROP COLUMN `v`, " +
 			"CHANGE COLUMN `n` `n` bigint FIRST, ADD COLUMN `j` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin AFTER `id`"},
+		{"ALTER TABLE t DROP v, ADD KEY by_n (n), COMMENT 'c'", "ALTER TABLE `d`.`t` DROP KEY `by_v`; ALTER TABLE `d`.`t` DROP COLUMN `v`, COMMENT='c'; " +
+			"ALTER TABLE `d`.`t` ADD KEY `by_n` (`n`)"},
+		{"ALTER TABLE t DROP KEY by_v, ADD UNIQUE KEY by_v (v, n)", "ALTER TABLE `d`.`t` DROP KEY `by_v`; ALTER TABLE `d`.`t` ADD UNIQUE KEY `by_v` (`v`, `n`)"},
+		{"ALTER TABLE t ADD KEY by_n (n), ADD w int", "ALTER TABLE `d`.`t` ADD COLUMN `w` int AFTER `e`; ALTER TABLE `d`.`t` ADD KEY `by_n` (`n`)"},
+		{"ALTER TABLE t ADD UNIQUE KEY by_n (n), ADD FOREIGN KEY f (n) REFERENCES u (id)", "ALTER TABLE `d`.`t` ADD UNIQUE KEY `by_n` (`n`); " +
+			"ALTER TABLE `d`.`t` ADD CONSTRAINT `f` FOREIGN KEY (`n`) REFERENCES `d`.`u` (`id`)"},
+		{"ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (id, e)", "ALTER TABLE `d`.`t` DROP PRIMARY KEY, " +
+			"CHANGE COLUMN `e` `e` enum('a','b') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, ADD PRIMARY KEY (`id`, `e`)"},
 		{"ALTER TABLE t RENAME COLUMN v TO w", "ALTER TABLE `d`.`t` CHANGE COLUMN `v` `w` varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT 'x'"},
 		{"ALTER TABLE t ALTER v SET DEFAULT 'y', ALTER n DROP DEFAULT, COMMENT='c'", "ALTER TABLE `d`.`t` " +
 			"CHANGE COLUMN `v` `v` varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT 'y', COMMENT='c'"},

@@ -1,36 +1,59 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // AlterSQL writes the ALTER TABLE that makes a table, as it was before, what it
-// is after; empty if nothing is to be done. origin has for each column of after
-// its name in before, empty for a new one. Partitions are left as they are.
-func AlterSQL(before, after *Table, origin []string, to Dialect) (string, error) {
+// is after; none if nothing is to be done. For OceanBase, which refuses most
+// changes of keys together with others (4179, 1235), they are several, each of
+// which shows in the catalogue. origin has for each column of after its name in
+// before, empty for a new one. Partitions are left as they are.
+func AlterSQL(before, after *Table, origin []string, to Dialect) ([]string, error) {
 	if before.Partition != after.Partition {
-		return "", refuse("it changes partitions, which is carried only as it was written, between servers of one kind")
+		return nil, refuse("it changes partitions, which is carried only as it was written, between servers of one kind")
 	}
 	p := after.printer(PrintOptions{Dialect: to})
-	var parts []string
-	parts = append(parts, p.dropped(before, after, origin)...)
-	parts = append(parts, p.columns(before, after, origin)...)
+	var unbound, dropped, columns, added, bound []string
+	for _, f := range before.ForeignKeys {
+		if !hasForeign(after, f.Name) {
+			unbound = append(unbound, "DROP FOREIGN KEY "+Ident(f.Name))
+		}
+	}
+	dropped, columns = dropKeys(before, after, origin)
+	columns = slices.Concat(columns, dropColumns(before, origin), p.columns(before, after, origin))
 	for i := range after.Keys {
 		k := &after.Keys[i]
-		if j := before.key(k.Name); j < 0 || before.renamedKey(j, after, origin).text() != k.text() {
-			parts = append(parts, "ADD "+p.key(k))
+		switch j := before.key(k.Name); {
+		case j >= 0 && before.renamedKey(j, after, origin).text() == k.text():
+		case k.Kind == Primary:
+			columns = append(columns, "ADD "+p.key(k))
+		default:
+			added = append(added, "ADD "+p.key(k))
 		}
 	}
 	for _, f := range after.ForeignKeys {
 		if !hasForeign(before, f.Name) {
-			parts = append(parts, "ADD "+p.foreignKey(f))
+			bound = append(bound, "ADD "+p.foreignKey(f))
 		}
 	}
 	if before.Comment != after.Comment {
-		parts = append(parts, "COMMENT="+Quote(after.Comment))
+		columns = append(columns, "COMMENT="+Quote(after.Comment))
 	}
-	if len(parts) == 0 {
-		return "", nil
+	statements := [][]string{slices.Concat(unbound, dropped, columns, added, bound)}
+	if to == OceanBase {
+		statements = slices.Collect(slices.Chunk(unbound, 1))
+		statements = append(statements, dropped, columns, added)
+		statements = slices.AppendSeq(statements, slices.Chunk(bound, 1))
 	}
-	return "ALTER TABLE " + qualified(before.Database, before.Name) + " " + strings.Join(parts, ", "), nil
+	var out []string
+	for _, parts := range statements {
+		if len(parts) > 0 {
+			out = append(out, "ALTER TABLE "+qualified(before.Database, before.Name)+" "+strings.Join(parts, ", "))
+		}
+	}
+	return out, nil
 }
 
 func hasForeign(t *Table, name string) bool {
@@ -57,25 +80,26 @@ func (t *Table) renamedKey(i int, after *Table, origin []string) *Key {
 	return &k
 }
 
-// dropped writes what goes: foreign keys before the keys that they need.
-func (p *printer) dropped(before, after *Table, origin []string) []string {
-	var parts []string
-	for _, f := range before.ForeignKeys {
-		if !hasForeign(after, f.Name) {
-			parts = append(parts, "DROP FOREIGN KEY "+Ident(f.Name))
-		}
-	}
+// dropKeys writes which keys go; the primary one apart, since it goes together
+// with what takes its place.
+func dropKeys(before, after *Table, origin []string) (keys, primary []string) {
 	for i := range before.Keys {
 		k := before.renamedKey(i, after, origin)
 		if j := after.key(k.Name); j >= 0 && after.Keys[j].text() == k.text() {
 			continue
 		}
 		if k.Kind == Primary {
-			parts = append(parts, "DROP PRIMARY KEY")
+			primary = append(primary, "DROP PRIMARY KEY")
 		} else {
-			parts = append(parts, "DROP KEY "+Ident(k.Name))
+			keys = append(keys, "DROP KEY "+Ident(k.Name))
 		}
 	}
+	return keys, primary
+}
+
+// dropColumns writes which columns go.
+func dropColumns(before *Table, origin []string) []string {
+	var parts []string
 	for i := range before.Columns {
 		gone := true
 		for _, o := range origin {

@@ -29,8 +29,8 @@ type drill struct {
 }
 
 // newDrill builds the program with the places where it can be told to end.
-func newDrill(t *testing.T, kind servers.Kind) *drill {
-	d := &drill{stage: newProject(t, kind, "ddl: a\n")}
+func newDrill(t *testing.T, s *stage) *drill {
+	d := &drill{stage: s}
 	d.Path, d.Project = filepath.Join(t.TempDir(), "duplex"), d.file
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints", "-o", d.Path, "duplex/cmd/duplex").CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -138,7 +138,7 @@ func (d *drill) carrier(fn func(t *tenant.Tenant, store *checkpoint.Store)) {
 // statement has dropped.
 func TestFailpoints(t *testing.T) {
 	kind := servers.LogKinds()[0]
-	d := newDrill(t, kind)
+	d := newDrill(t, newProject(t, kind, "ddl: a\n"))
 	stop := d.writers("t", "p", "x")
 	defer stop()
 	for n, point := range []string{"ddl-before", "ddl-step", "ddl-run", "ddl-done"} {
@@ -168,11 +168,54 @@ func TestFailpoints(t *testing.T) {
 	d.finish(stop)
 }
 
+// TestParts ends the program between the parts of a statement that OceanBase does
+// not take as one: each is run once.
+func TestParts(t *testing.T) {
+	d := newDrill(t, newProjectOf(t, [2]servers.Kind{servers.MariaDB, servers.SeekDB}, "scenario: migration\nddl: a\n"))
+	d.exec(0, "CREATE INDEX by_v ON shop.t (v)")
+	d.settle()
+	const q = "ALTER TABLE shop.t DROP KEY by_v, DROP u, ADD KEY by_n (n), ADD UNIQUE KEY by_vn (v, n), COMMENT 'parts'"
+	require.NoError(t, d.run.Kill())
+	for n, point := range []string{"ddl-step", "ddl-before", "ddl-step"} {
+		t.Setenv("DUPLEX_FAILPOINT", point)
+		d.begin()
+		if n == 0 {
+			d.exec(0, q)
+		}
+		d.ended(point, q)
+		require.Equal(t, "before "+q, d.log(1)[1], point)
+		var was string
+		require.NoError(t, d.sides[1].QueryRow("SELECT was FROM duplex.ddl_log WHERE state = 'before'").Scan(&was))
+		require.Equal(t, (n+1)/2, int(was[0]-'0'), was) // of three parts
+	}
+	t.Setenv("DUPLEX_FAILPOINT", "")
+	d.begin()
+	d.exec(0, "INSERT INTO shop.t (id, v, n) VALUES (1, 'x', 2)")
+	d.settle()
+	require.NoError(t, d.run.Interrupt())
+	require.Equal(t, []string{"done CREATE INDEX by_v ON shop.t (v)", "done " + q}, d.log(1))
+	for _, side := range d.sides {
+		rows, err := side.QueryContext(t.Context(), "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = 'shop' AND table_name = 't' ORDER BY 1")
+		require.NoError(t, err)
+		var keys []string
+		for rows.Next() {
+			var key string
+			require.NoError(t, rows.Scan(&key))
+			keys = append(keys, strings.ToLower(key))
+		}
+		require.NoError(t, rows.Close())
+		require.Equal(t, []string{"by_n", "by_vn", "primary"}, keys)
+		var v string
+		var n int
+		require.NoError(t, side.QueryRow("SELECT v, n FROM shop.t").Scan(&v, &n))
+	}
+}
+
 // TestKills ends the program at any time around statements, DDL_KILLS times.
 func TestKills(t *testing.T) {
 	for _, kind := range servers.LogKinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			d := newDrill(t, kind)
+			d := newDrill(t, newProject(t, kind, "ddl: a\n"))
 			kills := e2e.Number(t, "DDL_KILLS", 3)
 			rng := rand.New(rand.NewPCG(uint64(kills), 1))
 			stop := d.writers("t", "p", "x")

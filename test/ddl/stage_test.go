@@ -55,13 +55,17 @@ func newStage(t *testing.T, kind servers.Kind, extra string) *stage {
 
 // newProject is a project that nobody runs yet.
 func newProject(t *testing.T, kind servers.Kind, extra string) *stage {
+	return newProjectOf(t, [2]servers.Kind{kind, kind}, "scenario: active-active\n"+extra)
+}
+
+func newProjectOf(t *testing.T, kinds [2]servers.Kind, extra string) *stage {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
 	s := &stage{t: t}
-	text := "name: shop\nscenario: active-active\nsource: a\ntables: {include: [\"shop.*\"]}\n" + extra + "sites:\n"
+	text := "name: shop\nsource: a\ntables: {include: [\"shop.*\"]}\n" + extra + "sites:\n"
 	for i, name := range []string{"a", "b"} {
-		server := servers.For(t, kind, servers.WithPool(64, 64), servers.WithRowMetadata("NO_LOG"))
+		server := servers.For(t, kinds[i], servers.WithPool(64, 64), servers.WithRowMetadata("NO_LOG"))
 		s.servers[i], s.sides[i] = server, server.DB(t)
 		text += fmt.Sprintf("  %s: {address: %q, user: %q, password: %q}\n", name, server.Addr(), server.User(), server.Password())
 	}
