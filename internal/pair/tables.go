@@ -155,7 +155,8 @@ func bare(t *schema.Table) *schema.Table {
 	return &out
 }
 
-// finishTables adds the indexes, foreign keys and views that the target lacks.
+// finishTables adds the indexes, foreign keys, sequences and views that the target
+// lacks.
 func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, source, target *tenant.Tenant) error {
 	if half, err := a.unfinished(ctx); half || err != nil { // the attempt behind that statement does it
 		return err
@@ -191,6 +192,9 @@ func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, sour
 		if _, err := session.Exec(ctx, apply.Ours+q); err != nil {
 			return siteError(target.Site, q, err)
 		}
+	}
+	if err := a.makeSequences(ctx, source, target, session); err != nil {
+		return err
 	}
 	return a.makeViews(ctx, source, target, session)
 }

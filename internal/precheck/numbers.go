@@ -80,16 +80,18 @@ func (s *site) numbering() (step, start uint64) {
 	return s.number("auto_increment_increment", 1), s.number("auto_increment_offset", 1)
 }
 
-// sequences warns where a sequence gives the same numbers on both sides. What
-// they give is in no change stream.
+// sequences warns where a sequence gives the same numbers on both sides, or would
+// when the application has gone over. What they give is in no change stream.
 func sequences(ctx context.Context, r *run) error {
-	if !r.Project.TwoWay() || r.source.tenant.Kind != tenant.OceanBase || r.other.tenant.Kind != tenant.OceanBase {
+	if r.source.tenant.Kind != tenant.OceanBase || r.other.tenant.Kind != tenant.OceanBase {
 		return nil
 	}
 	var found [2]map[string]*schema.Sequence
 	var names []string
 	for i, s := range r.sites() {
-		list, err := s.tenant.Sequences(ctx, r.Project.Matches)
+		list, err := s.tenant.Sequences(ctx, func(database, name string) bool {
+			return r.Project.Matches(database, name) || i > 0 && !r.Project.TwoWay()
+		})
 		if denied(err) {
 			r.warn(s, "", "GRANT SELECT ON oceanbase.* to our user, or see to it that no sequence gives the same number on both sides", "sequences cannot be read: %s", plain(err))
 			return nil
@@ -106,7 +108,11 @@ func sequences(ctx context.Context, r *run) error {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	for _, name := range names {
-		r.sequence(name, found[0][name], found[1][name])
+		if r.Project.TwoWay() {
+			r.sequence(name, found[0][name], found[1][name])
+		} else {
+			r.overtaken(found[0][name], found[1])
+		}
 	}
 	r.unless(nil, "%s, of which none gives a number on both sides", plural(len(names), "sequence"))
 	return nil
@@ -133,6 +139,20 @@ func (r *run) sequence(name string, a, b *schema.Sequence) {
 	r.warn(nil, name, here+" at "+at.Name+"; "+there+" at "+other.Name, "%s", found)
 	r.sql(at, here)
 	r.sql(other, there)
+}
+
+// overtaken warns where the application, once it has gone over, would be given
+// numbers again that it had at the source. What is missing there a run makes.
+func (r *run) overtaken(a *schema.Sequence, others map[string]*schema.Sequence) {
+	if a == nil {
+		return
+	}
+	database, name := r.Project.Target(a.Database, a.Name)
+	if b := others[database+"."+name]; b != nil && b.Behind(a) {
+		q := b.RestartSQL(a)
+		r.warn(r.other, b.String(), "before the application goes over: "+q, "the sequence is at %s, and at %s in the source", b.Next, a.Next)
+		r.sql(r.other, q)
+	}
 }
 
 // partitionKeys fails for a key that OceanBase cannot keep unique: a unique key

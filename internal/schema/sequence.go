@@ -23,18 +23,33 @@ func (s *Sequence) String() string { return s.Database + "." + s.Name }
 // numbers are in no change stream. One that is used up begins anew if it goes
 // round, else with the last number that it gave.
 func (s *Sequence) CreateSQL() string {
+	return "CREATE SEQUENCE " + qualified(s.Database, s.Name) + " START WITH " + s.next() + s.definition()
+}
+
+// next is the number with which another sequence goes on for s.
+func (s *Sequence) next() string {
 	first, last := s.Min, s.Max
 	if s.down() {
 		first, last = last, first
 	}
-	next := s.Next
-	if s.used() {
-		next = last
-		if s.Cycle {
-			next = first
-		}
+	switch {
+	case !s.used():
+		return s.Next
+	case s.Cycle:
+		return first
 	}
-	return "CREATE SEQUENCE " + qualified(s.Database, s.Name) + " START WITH " + next + s.definition()
+	return last
+}
+
+// Behind reports whether s gives numbers that o has given already.
+func (s *Sequence) Behind(o *Sequence) bool {
+	next := number(s.Next)
+	return next.Cmp(number(o.Next))*number(o.Increment).Sign() < 0
+}
+
+// RestartSQL writes the ALTER SEQUENCE by which s goes on where o is now.
+func (s *Sequence) RestartSQL(o *Sequence) string {
+	return "ALTER SEQUENCE " + qualified(s.Database, s.Name) + " RESTART START WITH " + o.next()
 }
 
 func (s *Sequence) down() bool { return number(s.Increment).Sign() < 0 }
