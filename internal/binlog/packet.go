@@ -33,6 +33,7 @@ type dump struct {
 	body  []byte
 	got   int  // of body
 	more  bool // a packet of the largest size is continued by the next
+	piece []byte
 	armed time.Time
 }
 
@@ -95,8 +96,11 @@ func (d *dump) checked(raw []byte) bool {
 
 // packet reads a whole packet, its continuations included.
 func (d *dump) packet(ctx context.Context) ([]byte, error) {
-	begin := time.Now()
-	d.arm(begin)
+	var begin time.Time // of the wait
+	if d.in.Buffered() == 0 {
+		begin = time.Now()
+		d.arm(begin)
+	}
 	for {
 		err := d.fill()
 		if err == nil {
@@ -111,6 +115,9 @@ func (d *dump) packet(ctx context.Context) ([]byte, error) {
 			return nil, context.Cause(ctx)
 		}
 		now := time.Now()
+		if begin.IsZero() { // the rest of it was waited for with the deadline of an earlier one
+			begin = now
+		}
 		if now.Sub(begin) >= d.silence {
 			return nil, broken("read the change stream", fmt.Errorf("nothing was heard for %v: %w", d.silence, err))
 		}
@@ -143,7 +150,11 @@ func (d *dump) fill() error {
 				if len(d.body)+size > largestEvent {
 					return fmt.Errorf("an event of more than %d bytes", largestEvent)
 				}
-				d.body = append(d.body, make([]byte, size)...)
+				if d.body == nil {
+					d.body = d.room(size)
+				} else {
+					d.body = append(d.body, make([]byte, size)...)
+				}
 			}
 		}
 		for d.got < len(d.body) {
@@ -159,6 +170,21 @@ func (d *dump) fill() error {
 			return nil
 		}
 	}
+}
+
+// room gives size bytes that nobody else uses. Small packets lie together in a piece,
+// which is let go of with the last of them.
+func (d *dump) room(size int) []byte {
+	const piece, small = 64 << 10, 4 << 10
+	if size > small {
+		return make([]byte, size)
+	}
+	if size > len(d.piece) {
+		d.piece = make([]byte, piece)
+	}
+	b := d.piece[:size:size]
+	d.piece = d.piece[size:]
+	return b
 }
 
 // armedByData gives a packet that keeps coming more time.
