@@ -42,6 +42,14 @@ func (s Seqs) With(q uint64) Seqs {
 	return s.union(Range{q, q + 1})
 }
 
+// WithRange returns the set with all of r added.
+func (s Seqs) WithRange(r Range) Seqs {
+	if r.From <= s.Low && len(s.Above) == 0 { // in order, as With
+		return Seqs{Low: max(s.Low, r.To)}
+	}
+	return s.union(r)
+}
+
 // Union returns the set with all of o added.
 func (s Seqs) Union(o Seqs) Seqs {
 	if o.Low > s.Low {

@@ -48,11 +48,18 @@ func TestSeqs(t *testing.T) {
 		for range 60 {
 			p := all[rng.IntN(len(all))]
 			next := pair{want: copyOf(p.want)}
-			switch rng.IntN(3) {
+			switch rng.IntN(4) {
 			case 0:
 				q := uint64(rng.IntN(60))
 				next.set, next.want[q] = p.set.With(q), true
-			case 1: // in order
+			case 1:
+				r := change.Range{From: uint64(rng.IntN(50))}
+				r.To = r.From + 1 + uint64(rng.IntN(9))
+				next.set = p.set.WithRange(r)
+				for q := r.From; q < r.To; q++ {
+					next.want[q] = true
+				}
+			case 2: // in order
 				q := p.set.Low
 				if q >= 60 {
 					continue

@@ -31,10 +31,17 @@ func NewSeen(set change.Seqs) *Seen { return &Seen{set} }
 
 // Add takes in the seqs of a mark.
 func (s *Seen) Add(carried []change.Stamp) {
-	for _, c := range carried {
-		if c.Seq != change.NoSeq {
-			s.set = s.set.With(c.Seq)
+	for len(carried) > 0 { // mostly they follow each other
+		r := change.Range{From: carried[0].Seq, To: carried[0].Seq + 1}
+		carried = carried[1:]
+		if r.From == change.NoSeq {
+			continue
 		}
+		for len(carried) > 0 && carried[0].Seq == r.To {
+			r.To++
+			carried = carried[1:]
+		}
+		s.set = s.set.WithRange(r)
 	}
 }
 

@@ -54,14 +54,15 @@ func TestClockRecomputes(t *testing.T) {
 func TestSeen(t *testing.T) {
 	s := conflict.NewSeen(change.Seqs{Low: 10})
 	before := s.Set()
-	s.Add([]change.Stamp{{Seq: 12}, {Seq: 11}})
+	s.Add([]change.Stamp{{Seq: 12}, {Seq: change.NoSeq}, {Seq: 11}, {Seq: 20}, {Seq: 21}, {Seq: 22}, {Seq: 24}})
 	middle := s.Set()
 	s.Add([]change.Stamp{{Seq: change.NoSeq}}) // a chunk of a copy
 	require.Equal(t, middle, s.Set())
 	s.Add([]change.Stamp{{Seq: 10}, {Seq: 3}})
 	require.Equal(t, change.Seqs{Low: 10}, before, "a set taken stays as it was")
-	require.Equal(t, change.Seqs{Low: 10, Above: []change.Range{{From: 11, To: 13}}}, middle)
-	require.Equal(t, change.Seqs{Low: 13}, s.Set())
+	require.Equal(t, change.Seqs{Low: 10, Above: []change.Range{{From: 11, To: 13}, {From: 20, To: 23}, {From: 24, To: 25}}}, middle)
+	want := change.Seqs{Low: 13, Above: middle.Above[1:]}
+	require.Equal(t, want, s.Set())
 	s.Add(nil)
-	require.Equal(t, change.Seqs{Low: 13}, s.Set())
+	require.Equal(t, want, s.Set())
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
 	"duplex/internal/conflict"
@@ -96,15 +98,24 @@ func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 	if !a.judges() {
 		return nil
 	}
-	uncertain, err := a.uncertain(ctx)
-	if err != nil {
+	var uncertain int64
+	there := make([][]*schema.Table, len(a.routes))
+	g, reads := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		uncertain, err = a.uncertain(reads)
+		return err
+	})
+	for i, r := range a.routes {
+		g.Go(func() (err error) {
+			there[i], err = r.to.Tables(reads, a.cfg.Project.Carries)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	for _, r := range a.routes {
-		tables, err := r.to.Tables(ctx, a.cfg.Project.Carries)
-		if err != nil {
-			return err
-		}
+	for i, r := range a.routes {
+		tables := there[i]
 		r.know(tables)
 		if err := a.layout(ctx, r); err != nil {
 			return err
@@ -112,6 +123,7 @@ func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 		for _, t := range tables {
 			addForeignKeys(t, source)
 		}
+		var err error
 		if r.rules, err = a.rules(tables, uncertain); err != nil {
 			return err
 		}
