@@ -103,7 +103,7 @@ func (a *applied) wrote(table string, hashes ...uint64) {
 // whole is what the group says at its end.
 func (a *applied) whole() *conflict.Applied {
 	for _, k := range a.kept {
-		row := conflict.AppliedRow{Key: k.key, Before: k.table.before, After: k.table.after}
+		row := conflict.Row{Key: k.key, Before: k.table.before, After: k.table.after}
 		if row.Before == nil {
 			row.Before = k.parked.before
 		}

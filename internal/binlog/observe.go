@@ -79,10 +79,23 @@ func (r *Reader) signal() {
 	}
 }
 
+// tellRows is how many rows the observer is told at once, where they stay in memory.
+const tellRows = 64
+
 // wrote tells the observer the rows of a local transaction; mu is held.
 func (r *Reader) wrote(t *change.Txn, committed int64) error {
 	var table *change.Table // of the last row, and its name
 	var name string
+	most := tellRows
+	if t.Rows.Spooled() {
+		most = 1
+	}
+	told := r.told[:0]
+	tell := func() {
+		r.observer.WroteAll(&t.Stamp, committed, told)
+		clear(told)
+		told = told[:0]
+	}
 	err := t.Rows.Each(func(row *change.Row) error {
 		if len(row.Table.Key) == 0 {
 			return nil
@@ -95,10 +108,15 @@ func (r *Reader) wrote(t *change.Txn, committed int64) error {
 			return nil
 		}
 		eachRow(name, row.Table, row.Before, row.After, func(key conflict.Key, before, after []change.Value) {
-			r.observer.Wrote(&t.Stamp, committed, key, l.to.Image(before), l.to.Image(after))
+			told = append(told, conflict.Row{Key: key, Before: l.to.Image(before), After: l.to.Image(after)})
 		})
+		if len(told) >= most {
+			tell()
+		}
 		return nil
 	})
+	tell()
+	r.told = told
 	return errors.Join(err, r.observer.Index().Err())
 }
 

@@ -91,6 +91,7 @@ type Reader struct {
 	warned   [2]bool                    // of unmarked and of unsigned transactions
 	keys     keyScan
 	whole    rowScan
+	told     []conflict.Row // of wrote
 	// ask reads columns of a row whose images do not have them; nil: there is no such row.
 	ask   func(ctx context.Context, t *logTable, image []change.Value, columns []int) ([]change.Value, error)
 	proof time.Duration // anchorLimit

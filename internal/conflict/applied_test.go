@@ -44,7 +44,7 @@ func TestAppliedKeys(t *testing.T) {
 			applied := conflict.Applied{Version: 30, Carried: stamps[:test.n], Notes: test.notes}
 			for _, k := range []conflict.Key{a, b, c} {
 				if rows {
-					applied.Rows = append(applied.Rows, conflict.AppliedRow{Key: k})
+					applied.Rows = append(applied.Rows, conflict.Row{Key: k})
 				} else {
 					applied.Keys = append(applied.Keys, conflict.AppliedKeys{Table: k.Table, Hashes: []uint64{k.Hash()}})
 				}
@@ -77,19 +77,19 @@ func TestOvertaken(t *testing.T) {
 		name  string
 		after []change.Value // what the application writes first
 		in    change.Stamp
-		row   conflict.AppliedRow
+		row   conflict.Row
 		told  bool
 	}{
-		{"an update", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.AppliedRow{Key: key, Before: row(2, 20), After: row(3, 10)}, true},
-		{"a deletion, a copied row", nil, change.Stamp{Seq: change.NoSeq, Version: 10}, conflict.AppliedRow{Key: key, After: row(3, 10)}, true},
-		{"the same content", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.AppliedRow{Key: key, Before: row(2, 20), After: row(2, 20)}, false},
+		{"an update", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.Row{Key: key, Before: row(2, 20), After: row(3, 10)}, true},
+		{"a deletion, a copied row", nil, change.Stamp{Seq: change.NoSeq, Version: 10}, conflict.Row{Key: key, After: row(3, 10)}, true},
+		{"the same content", row(2, 20), change.Stamp{Seq: 0, Version: 10}, conflict.Row{Key: key, Before: row(2, 20), After: row(2, 20)}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := newLog(t)
 			first := l.o.Stamp(20)
 			l.o.Wrote(&first, 20, key, row(1, 1), test.after)
 			require.NoError(t, l.o.Applied(&conflict.Applied{
-				Version: 10, Carried: []change.Stamp{test.in}, Rows: []conflict.AppliedRow{test.row},
+				Version: 10, Carried: []change.Stamp{test.in}, Rows: []conflict.Row{test.row},
 			}))
 			require.True(t, l.o.Task().Restore)
 			second := l.o.Stamp(30)

@@ -82,7 +82,7 @@ func TestYieldsToARestore(t *testing.T) {
 	low := &change.Watermark{Seen: change.Seqs{Low: 1}}
 	require.False(t, o.Yields(low, key))
 	require.NoError(t, o.Applied(&conflict.Applied{
-		Carried: []change.Stamp{{Seq: 0, Version: 9}}, Rows: []conflict.AppliedRow{{Key: key, Before: row}},
+		Carried: []change.Stamp{{Seq: 0, Version: 9}}, Rows: []conflict.Row{{Key: key, Before: row}},
 	}))
 	require.True(t, o.Task().Restore)
 	require.True(t, o.Yields(low, key))

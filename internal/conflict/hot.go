@@ -2,6 +2,7 @@ package conflict
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"duplex/internal/change"
 )
@@ -22,6 +23,9 @@ type hot struct {
 	count  int
 	bytes  int64
 	blobs  blobs
+	head   []byte   // of the last blob
+	way    []uint32 // of walk, and its
+	end    uint64
 	over   map[uint32][]Write // by slot: see entry
 	tables []string
 	number map[string]uint32
@@ -30,24 +34,28 @@ type hot struct {
 // A seat is where the first slot of a hash is found; slot 0: it is empty.
 type seat struct{ low, slot uint32 } // low: 32 bits of the hash
 
-// A slot is one entry.
+// A slot is one entry: a line of memory, in which a key with a short ID is known.
 type slot struct {
-	hash, seq          uint64
-	version, committed int64
-	at                 blob // the key's ID, and the image behind it
-	id, image          uint32
-	rank               int32
-	table              uint32
-	next               uint32 // of the same hash, or of those that are free
-	older, newer       uint32
-	flags              byte // as in a record
+	hash, seq    uint64
+	at           blob   // version, time of commit, the key's ID if it is long, and the image
+	id, image    uint32 // their lengths
+	table        uint32
+	next         uint32 // of the same hash, or of those that are free
+	older, newer uint32
+	rank         int16
+	flags        byte     // as in a record
+	short        [13]byte // the ID, if it has room
 }
 
 const slabBits, slabSize = 10, 1 << 10
 
-// slotSize is what an entry in memory occupies besides its id, image and earlier
-// writes: a slot of 72 bytes, and 8 in a table that is three eighths to three quarters full.
-const slotSize = 88
+// slotSize is what an entry in memory occupies besides a long id, its image and
+// earlier writes: a slot of 64 bytes, two times, and 8 in a table that is three
+// eighths to three quarters full.
+const slotSize = 96
+
+// times is the bytes of a version and a time of commit.
+const times = 16
 
 func newHot() hot { return hot{places: make([]seat, slabSize), used: 1} }
 
@@ -94,11 +102,33 @@ func (h *hot) slot(n uint32) *slot { return &h.slabs[n>>slabBits][n&(slabSize-1)
 func (h *hot) find(hash uint64, key Key) uint32 {
 	for n := h.first(hash); n != 0; n = h.slot(n).next {
 		s := h.slot(n)
-		if h.tables[s.table] == key.Table && string(h.blobs.get(s.at, s.id)) == key.ID {
+		if h.tables[s.table] == key.Table && string(h.id(s)) == key.ID {
 			return n
 		}
 	}
 	return 0
+}
+
+// walk goes the way through memory to the entries of some hashes, and to those
+// beside them: steps that do not wait for each other take hardly longer together than
+// one does.
+func (h *hot) walk(hashes []uint64) {
+	last := uint32(len(h.places) - 1)
+	h.way = h.way[:0]
+	for _, hash := range hashes {
+		h.way = append(h.way, h.places[uint32(hash)&last].slot)
+	}
+	for _, n := range h.way {
+		if n != 0 {
+			s := h.slot(n)
+			h.way = append(h.way, s.older, s.newer)
+		}
+	}
+	for _, n := range h.way[len(hashes):] {
+		if n != 0 {
+			h.end = h.slot(n).seq // a load that nobody needs is left out
+		}
+	}
 }
 
 // add makes a slot for a key that has none, in no order yet.
@@ -136,9 +166,14 @@ func (h *hot) add(hash uint64, key Key) uint32 {
 func (h *hot) write(n uint32, id string, w *Write, image []byte) {
 	s := h.slot(n)
 	h.blobs.free(s.at)
-	s.at = h.blobs.put(id, image)
 	s.id, s.image = uint32(len(id)), uint32(len(image))
-	s.seq, s.version, s.committed, s.rank, s.flags = w.Seq, w.Version, w.Committed, int32(w.Rank), 0
+	s.seq, s.rank, s.flags = w.Seq, int16(w.Rank), 0
+	h.head = binary.LittleEndian.AppendUint64(h.head[:0], uint64(w.Version))
+	h.head = binary.LittleEndian.AppendUint64(h.head, uint64(w.Committed))
+	if copy(s.short[:], id) < len(id) {
+		h.head = append(h.head, id...)
+	}
+	s.at = h.blobs.put(h.head, image)
 	if image != nil {
 		s.flags |= flagImage
 	}
@@ -176,12 +211,31 @@ func (h *hot) follow(n uint32, over []Write) {
 func (h *hot) entry(n uint32) *entry {
 	s := h.slot(n)
 	e := &entry{
-		key: Key{h.tables[s.table], string(h.blobs.get(s.at, s.id))}, hash: s.hash, over: h.over[n],
+		key: Key{h.tables[s.table], string(h.id(s))}, hash: s.hash, over: h.over[n],
 		lost: s.flags&flagLost != 0, told: s.flags&flagTold != 0,
 	}
-	e.write = Write{Seq: s.seq, Version: s.version, Rank: int(s.rank), Committed: s.committed, Fresh: s.flags&flagFresh != 0}
+	e.write = Write{Seq: s.seq, Rank: int(s.rank), Fresh: s.flags&flagFresh != 0}
+	if b := h.blobs.get(s.at, times); b != nil { // there is none of a slot that nothing was written into
+		e.write.Version, e.write.Committed = int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
+	}
 	e.image = bytes.Clone(h.image(s))
 	return e
+}
+
+// long is the length of an ID for which the slot has no room.
+func (s *slot) long() uint32 {
+	if s.id > uint32(len(s.short)) {
+		return s.id
+	}
+	return 0
+}
+
+// id gives the ID of a slot's key, valid until the next write.
+func (h *hot) id(s *slot) []byte {
+	if n := s.long(); n > 0 {
+		return h.blobs.get(s.at, times+n)[times:]
+	}
+	return s.short[:s.id]
 }
 
 // image gives a slot's image, nil if there is none, valid until the next write.
@@ -189,7 +243,8 @@ func (h *hot) image(s *slot) []byte {
 	if s.flags&flagImage == 0 {
 		return nil
 	}
-	return h.blobs.get(s.at, s.id+s.image)[s.id:]
+	at := times + s.long()
+	return h.blobs.get(s.at, at+s.image)[at:]
 }
 
 // attach puts a slot behind all others in order of seq.
@@ -257,7 +312,7 @@ func (h *hot) clear() {
 
 func (h *hot) size(n uint32) int64 {
 	s := h.slot(n)
-	size := slotSize + int(s.id) + int(s.image)
+	size := slotSize + int(s.long()) + int(s.image)
 	if len(h.over) > 0 {
 		for _, w := range h.over[n] {
 			size += w.size()
@@ -265,84 +320,3 @@ func (h *hot) size(n uint32) int64 {
 	}
 	return int64(size)
 }
-
-// blobs holds bytes of many lengths in large pieces. A piece is given back when
-// nothing of it is needed; since what is written first is mostly let go of first,
-// that is soon.
-type blobs struct {
-	pieces []piece
-	last   uint32 // the piece that is written to
-	bytes  int64  // of all pieces
-}
-
-type piece struct {
-	data []byte
-	live int // blobs that are needed
-}
-
-// A blob is the place of one: zero is none.
-type blob struct{ piece, offset uint32 } // the piece's number and one
-
-const pieceSize = 64 << 10
-
-func (b *blobs) put(id string, image []byte) blob {
-	n := len(id) + len(image)
-	if len(b.pieces) == 0 || cap(b.pieces[b.last].data)-len(b.pieces[b.last].data) < n {
-		b.open(n)
-	}
-	p := &b.pieces[b.last]
-	at := blob{b.last + 1, uint32(len(p.data))}
-	p.data = append(append(p.data, id...), image...)
-	p.live++
-	return at
-}
-
-// open begins a piece that has room for n bytes.
-func (b *blobs) open(n int) {
-	for b.last = 0; int(b.last) < len(b.pieces) && b.pieces[b.last].live > 0; b.last++ {
-	}
-	if int(b.last) == len(b.pieces) {
-		b.pieces = append(b.pieces, piece{})
-	}
-	p := &b.pieces[b.last]
-	if n = max(n, pieceSize); cap(p.data) != n {
-		b.bytes += int64(n - cap(p.data))
-		p.data = make([]byte, 0, n)
-	}
-	p.data = p.data[:0]
-}
-
-// get gives n bytes of a blob, valid until the next put.
-func (b *blobs) get(at blob, n uint32) []byte {
-	if at.piece == 0 {
-		return nil
-	}
-	return b.pieces[at.piece-1].data[at.offset : at.offset+n]
-}
-
-// clear keeps one piece. Nothing is needed.
-func (b *blobs) clear() {
-	if p := b.pieces[b.last]; len(b.pieces) > 1 {
-		*b = blobs{pieces: []piece{p}, bytes: int64(cap(p.data))}
-	}
-}
-
-func (b *blobs) free(at blob) {
-	if at.piece == 0 {
-		return
-	}
-	p := &b.pieces[at.piece-1]
-	if p.live--; p.live > 0 {
-		return
-	}
-	if at.piece-1 == b.last && cap(p.data) == pieceSize {
-		p.data = p.data[:0]
-		return
-	}
-	b.bytes -= int64(cap(p.data))
-	p.data = nil
-}
-
-// excess reports whether much more is held than is needed, by what is left in each
-// piece.
-func (b *blobs) excess(budget int64) bool { return b.bytes > 2*budget+4*pieceSize }

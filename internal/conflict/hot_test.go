@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,6 +15,7 @@ import (
 // at the end of the table too, and some of which are the same: each is found as long
 // as it is there.
 func TestPlaces(t *testing.T) {
+	require.EqualValues(t, 64, unsafe.Sizeof(slot{}), "a line of memory")
 	dice := rand.New(rand.NewPCG(1, 2))
 	h := newHot()
 	there := map[string]uint64{}

@@ -83,3 +83,23 @@ func BenchmarkPut(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWrote is transactions of four rows, in a backlog of 80,000 rows of 50,000
+// keys.
+func BenchmarkWrote(b *testing.B) {
+	o := conflict.NewObserver(conflict.ObserverConfig{Rules: newestRule}, conflict.Point{})
+	image := []change.Value{change.OfInt(1), change.OfText([]byte("some words that stand in a row of the application")), change.OfInt(7)}
+	dice := rand.New(rand.NewPCG(1, 2))
+	b.ReportAllocs()
+	rows := make([]conflict.Row, 4)
+	for n := uint64(0); b.Loop(); n++ {
+		for i := range rows {
+			rows[i] = conflict.Row{Key: largeKey(dice.Uint64N(50_000)), Before: image, After: image}
+		}
+		s := o.Stamp(0)
+		o.WroteAll(&s, 0, rows)
+		if n%64 == 0 && n > 20_000 {
+			o.Index().Settle(n - 20_000)
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Observer struct {
 	stored Point // what Settled gives
 	tasks  []*Task
 	due    map[uint64]*Task // that write the row, by hash of their key
+	hashes []uint64         // of WroteAll
 	recent *recent          // nil: no table has unique keys
 	copies map[string]*ownTouches
 }
@@ -101,19 +102,36 @@ func (o *Observer) Stamp(committed int64) change.Stamp {
 // images, nil where there is no row. An update that changes the identity is two
 // rows.
 func (o *Observer) Wrote(s *change.Stamp, committed int64, key Key, before, after []change.Value) {
-	hash := key.Hash()
+	o.wrote(s, committed, key.Hash(), &Row{key, before, after})
+}
+
+// WroteAll is Wrote for several rows.
+func (o *Observer) WroteAll(s *change.Stamp, committed int64, rows []Row) {
+	o.hashes = o.hashes[:0]
+	for i := range rows {
+		o.hashes = append(o.hashes, rows[i].Key.Hash())
+	}
+	if len(rows) > 1 {
+		o.index.hot.walk(o.hashes)
+	}
+	for i := range rows {
+		o.wrote(s, committed, o.hashes[i], &rows[i])
+	}
+}
+
+func (o *Observer) wrote(s *change.Stamp, committed int64, hash uint64, row *Row) {
 	if len(o.due) > 0 {
 		o.overtaken(hash)
 	}
 	if len(o.copies) > 0 {
-		o.remember(key, s.Seq)
+		o.remember(row.Key, s.Seq)
 	}
-	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: before == nil, After: after}
-	o.index.put(hash, key, w)
-	if r := o.cfg.Rules(key.Table); r.Policy == Delta {
-		o.index.sums.put(r, key, s.Seq, before, after)
+	w := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Rank, Committed: committed, Fresh: row.Before == nil, After: row.After}
+	o.index.put(hash, row.Key, w)
+	if r := o.cfg.Rules(row.Key.Table); r.Policy == Delta {
+		o.index.sums.put(r, row.Key, s.Seq, row.Before, row.After)
 	}
-	if t := o.recent.local(key, before, after); t != nil {
+	if t := o.recent.local(row.Key, row.Before, row.After); t != nil {
 		o.look(t)
 	}
 }
@@ -129,13 +147,13 @@ type Applied struct {
 	Version int64 // of the mark
 	Carried []change.Stamp
 	Notes   Notes
-	Rows    []AppliedRow // what the log shows, of the project's tables and, as rows of them, of parked
+	Rows    []Row // what the log shows, of the project's tables and, as rows of them, of parked
 	Keys    []AppliedKeys
 	Parked  []Key // whose parked row was written or taken out
 }
 
-// An AppliedRow is a row that an applied transaction changed.
-type AppliedRow struct {
+// A Row is what a transaction did to a row: its images, nil where there is no row.
+type Row struct {
 	Key           Key
 	Before, After []change.Value
 }
@@ -223,7 +241,7 @@ func (o *Observer) rows(a *Applied) error {
 
 // shown gives what the log shows of a key that was written without a change, nil if
 // nothing: it does where the row was parked, and so has been placed.
-func (a *Applied) shown(hash uint64) *AppliedRow {
+func (a *Applied) shown(hash uint64) *Row {
 	if !a.Notes.Placed {
 		return nil
 	}
@@ -301,7 +319,7 @@ func (o *Observer) touched(hash uint64) {
 
 // late looks whether an applied write has hit a local one that neither it nor
 // the applier knew of. row is nil for a key of which the log shows nothing.
-func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
+func (o *Observer) late(a *Applied, k KeyNote, row *Row) error {
 	s := a.Carried[k.Txn]
 	in := Write{Seq: s.Seq, Version: s.Version, Rank: o.cfg.Peer}
 	pending := o.due[k.Hash]
@@ -343,7 +361,7 @@ func (o *Observer) late(a *Applied, k KeyNote, row *AppliedRow) error {
 }
 
 // drifted notes a row that neither log explains.
-func (o *Observer) drifted(row *AppliedRow, in Write) {
+func (o *Observer) drifted(row *Row, in Write) {
 	in.After = change.CloneImage(row.After)
 	o.tasks = append(o.tasks, &Task{
 		Key: row.Key, hash: row.Key.Hash(), Rule: o.cfg.Rules(row.Key.Table).At(in.Version), Drift: true, In: in,

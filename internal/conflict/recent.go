@@ -133,7 +133,7 @@ func (r *recent) applied(hash uint64, order Order) {
 }
 
 // incoming takes in a write of the peer; row is nil if the log does not show it.
-func (r *recent) incoming(hash uint64, row *AppliedRow, order Order) {
+func (r *recent) incoming(hash uint64, row *Row, order Order) {
 	if r != nil && (row == nil || r.unique == nil || r.unique(row.Key.Table)) {
 		r.applied(hash, order)
 	}

@@ -43,7 +43,7 @@ func (l *log) applied(key conflict.Key, at int64, seen uint64, parked ...conflic
 	l.peer++
 	require.NoError(l.t, l.o.Applied(&conflict.Applied{
 		Version: at, Carried: []change.Stamp{s}, Parked: parked,
-		Rows: []conflict.AppliedRow{{Key: key, Before: row(1, 1), After: row(3, at)}},
+		Rows: []conflict.Row{{Key: key, Before: row(1, 1), After: row(3, at)}},
 	}))
 }
 

@@ -54,7 +54,7 @@ func TestNextRule(t *testing.T) {
 		require.Equal(t, x.policy, out.Decisions[0].Policy, "%+v", x)
 
 		// The late check goes by the same.
-		late := o.Applied(&conflict.Applied{Carried: []change.Stamp{{Version: x.in}}, Rows: []conflict.AppliedRow{{Key: key, Before: row(1, 0), After: row(2, 0)}}})
+		late := o.Applied(&conflict.Applied{Carried: []change.Stamp{{Version: x.in}}, Rows: []conflict.Row{{Key: key, Before: row(1, 0), After: row(2, 0)}}})
 		if x.policy == conflict.Stop {
 			require.ErrorIs(t, late, conflict.ErrStop)
 			continue

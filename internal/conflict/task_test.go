@@ -73,7 +73,7 @@ func TestStaysOvertaken(t *testing.T) {
 
 	applied := newStay(t, conflict.Site)
 	require.NoError(t, applied.o.Applied(&conflict.Applied{
-		Carried: []change.Stamp{{Seq: 1, Version: 70}}, Rows: []conflict.AppliedRow{{Key: applied.key, Before: changed, After: applied.row}},
+		Carried: []change.Stamp{{Seq: 1, Version: 70}}, Rows: []conflict.Row{{Key: applied.key, Before: changed, After: applied.row}},
 	}))
 	p = applied.o.Task().Plan(applied.row, false)
 	require.False(t, p.Write, "the other site wrote it after that")
@@ -116,13 +116,13 @@ func TestLately(t *testing.T) {
 	o.Wrote(&s, 5, key, nil, row)
 	o.Behind(&s, "")
 	o.CaughtUp()
-	applied := func(seq uint64, version int64, low uint64, rows ...conflict.AppliedRow) {
+	applied := func(seq uint64, version int64, low uint64, rows ...conflict.Row) {
 		require.NoError(t, o.Applied(&conflict.Applied{
 			Carried: []change.Stamp{{Seq: seq, Version: version, Seen: change.Seqs{Low: low}}}, Rows: rows,
 			Notes: conflict.Notes{Judged: []conflict.Judged{{Hash: key.Hash(), Seq: 0}}},
 		}))
 	}
-	applied(0, 9, 0, conflict.AppliedRow{Key: key, Before: row})
+	applied(0, 9, 0, conflict.Row{Key: key, Before: row})
 	applied(1, 10, 1)
 	require.Zero(t, o.Index().Len(), "settled")
 	c := &conflict.Case{Rule: newestRule(""), Key: key, Lately: func(image []change.Value) bool { return o.Index().Lately(key, image) }}

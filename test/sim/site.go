@@ -155,7 +155,7 @@ func (s *site) readApplied(r *record) {
 	}
 	a := &conflict.Applied{Version: r.version, Carried: r.carried, Notes: notes, Parked: r.parked}
 	for _, c := range r.rows {
-		a.Rows = append(a.Rows, conflict.AppliedRow{Key: c.key, Before: c.before, After: c.after})
+		a.Rows = append(a.Rows, conflict.Row{Key: c.key, Before: c.before, After: c.after})
 	}
 	s.w.say("site %d reads an applied transaction", s.id)
 	if err := s.observer.Applied(a); errors.Is(err, conflict.ErrStop) {
