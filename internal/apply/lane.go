@@ -32,6 +32,7 @@ type lane struct {
 	no      int
 	session *tenant.Session
 	applied []change.Range // what this lane's row says it did above the low watermark
+	ranges  []change.Range // of record
 	writes  uint64
 	buffer  []byte // of the statements last sent
 	clash   bool   // the group in hand met a duplicate key
@@ -252,10 +253,7 @@ func (l *lane) record(group []*node) checkpoint.Record {
 	low, position := l.window.with(group)
 	l.writes++
 	r := checkpoint.Record{Lane: l.no, Position: position, Low: low, Write: l.writes, Settled: l.settled()}
-	set := change.Seqs{Low: low}
-	for _, x := range l.applied {
-		set = set.Union(change.Seqs{Above: []change.Range{x}})
-	}
+	l.ranges = append(l.ranges[:0], l.applied...)
 	for _, n := range group {
 		if n.chunk != nil {
 			r.Carried = append(r.Carried, n.chunk.Stamp())
@@ -265,8 +263,9 @@ func (l *lane) record(group []*node) checkpoint.Record {
 		r.Carried = append(r.Carried, n.txn.Stamp)
 		r.Version = max(r.Version, n.txn.Stamp.Version)
 		r.Committed = n.txn.Committed
-		set = set.With(n.seq)
+		l.ranges = append(l.ranges, change.Range{From: n.seq, To: n.seq + 1})
 	}
+	set := change.Seqs{Low: low}.WithRanges(l.ranges...)
 	if set.Low > low { // a position belongs to low alone: what follows it is kept as ranges
 		set.Above = append([]change.Range{{From: low, To: set.Low}}, set.Above...)
 	}

@@ -35,10 +35,15 @@ var (
 
 // parseEvent reads the header and verifies the checksum, if there is one.
 func parseEvent(raw []byte, checksum bool) (*event, error) {
+	e := &event{}
+	return e, e.parse(raw, checksum)
+}
+
+func (e *event) parse(raw []byte, checksum bool) error {
 	if len(raw) < headerSize {
-		return nil, errShortEvent
+		return errShortEvent
 	}
-	e := &event{
+	*e = event{
 		timestamp: binary.LittleEndian.Uint32(raw),
 		kind:      replication.EventType(raw[4]),
 		size:      binary.LittleEndian.Uint32(raw[9:]),
@@ -48,15 +53,15 @@ func parseEvent(raw []byte, checksum bool) (*event, error) {
 		raw:       raw,
 	}
 	if uint64(e.size) != uint64(len(raw)) {
-		return nil, fmt.Errorf("%w: %d bytes, want %d", errShortEvent, len(raw), e.size)
+		return fmt.Errorf("%w: %d bytes, want %d", errShortEvent, len(raw), e.size)
 	}
 	if checksum {
 		if !hasChecksum(raw) {
-			return nil, fmt.Errorf("%w: %s at %d", errChecksum, e.kind, e.end)
+			return fmt.Errorf("%w: %s at %d", errChecksum, e.kind, e.end)
 		}
 		e.body = raw[headerSize : len(raw)-checksumSize]
 	}
-	return e, nil
+	return nil
 }
 
 // hasChecksum reports whether the checksum of what is before them is in the last

@@ -76,7 +76,8 @@ type Reader struct {
 	parser    *replication.BinlogParser
 
 	// Of the goroutine that calls Next.
-	pending  *event                     // was read, but not taken in: ctx ended
+	last     event                      // that was read
+	pending  *event                     // it, if it was not taken in: ctx ended
 	looking  *search                    // for the place to begin at; nil: it is found
 	unpacked []*replication.BinlogEvent // what remains of a compressed transaction
 	group    group
@@ -225,7 +226,7 @@ func (r *Reader) step(ctx context.Context) error {
 	return nil
 }
 
-// event reads one event.
+// event reads one event, which is valid until the next call; its bytes stay.
 func (r *Reader) event(ctx context.Context) (*event, error) {
 	raw, err := r.dump.event(ctx)
 	if err != nil {
@@ -234,7 +235,10 @@ func (r *Reader) event(ctx context.Context) (*event, error) {
 	if len(raw) < headerSize {
 		return nil, errShortEvent
 	}
-	return parseEvent(raw, r.dump.checked(raw))
+	if err := r.last.parse(raw, r.dump.checked(raw)); err != nil {
+		return nil, err
+	}
+	return &r.last, nil
 }
 
 // firstMariaDB is where MariaDB's own types of events begin.

@@ -39,32 +39,27 @@ func (s Seqs) With(q uint64) Seqs {
 	if q == s.Low && len(s.Above) == 0 { // the common case: in order
 		return Seqs{Low: q + 1}
 	}
-	return s.union(Range{q, q + 1})
-}
-
-// WithRange returns the set with all of r added.
-func (s Seqs) WithRange(r Range) Seqs {
-	if r.From <= s.Low && len(s.Above) == 0 { // in order, as With
-		return Seqs{Low: max(s.Low, r.To)}
-	}
-	return s.union(r)
+	return s.WithRanges(Range{q, q + 1})
 }
 
 // Union returns the set with all of o added.
 func (s Seqs) Union(o Seqs) Seqs {
 	if o.Low > s.Low {
-		s = s.union(Range{0, o.Low})
+		s = s.WithRanges(Range{0, o.Low})
 	}
-	for _, r := range o.Above {
-		s = s.union(r)
-	}
-	return s
+	return s.WithRanges(o.Above...)
 }
 
-func (s Seqs) union(r Range) Seqs {
-	all := make([]Range, 0, len(s.Above)+2)
-	all = append(all, Range{0, s.Low}, r)
-	all = append(all, s.Above...)
+// WithRanges returns the set with all of rs added, which may come in any order.
+func (s Seqs) WithRanges(rs ...Range) Seqs {
+	if len(rs) == 0 {
+		return s
+	}
+	if len(rs) == 1 && rs[0].From <= s.Low && len(s.Above) == 0 { // in order, as With
+		return Seqs{Low: max(s.Low, rs[0].To)}
+	}
+	all := make([]Range, 0, len(s.Above)+len(rs)+1)
+	all = append(append(append(all, Range{0, s.Low}), rs...), s.Above...)
 	slices.SortFunc(all, func(a, b Range) int {
 		if a.From != b.From {
 			return cmp(a.From, b.From)

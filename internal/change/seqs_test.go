@@ -53,12 +53,16 @@ func TestSeqs(t *testing.T) {
 				q := uint64(rng.IntN(60))
 				next.set, next.want[q] = p.set.With(q), true
 			case 1:
-				r := change.Range{From: uint64(rng.IntN(50))}
-				r.To = r.From + 1 + uint64(rng.IntN(9))
-				next.set = p.set.WithRange(r)
-				for q := r.From; q < r.To; q++ {
-					next.want[q] = true
+				var rs []change.Range
+				for range rng.IntN(4) {
+					r := change.Range{From: uint64(rng.IntN(50))}
+					r.To = r.From + 1 + uint64(rng.IntN(9))
+					rs = append(rs, r)
+					for q := r.From; q < r.To; q++ {
+						next.want[q] = true
+					}
 				}
+				next.set = p.set.WithRanges(rs...)
 			case 2: // in order
 				q := p.set.Low
 				if q >= 60 {

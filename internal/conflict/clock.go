@@ -24,25 +24,28 @@ func (c *Clock) Next(committed int64) int64 {
 func (c *Clock) Raise(version int64) { c.last = max(c.last, version) }
 
 // Seen is the set of the peer's seqs whose marks stand in a log so far.
-type Seen struct{ set change.Seqs }
+type Seen struct {
+	set    change.Seqs
+	ranges []change.Range // of Add
+}
 
 // NewSeen goes on with set.
-func NewSeen(set change.Seqs) *Seen { return &Seen{set} }
+func NewSeen(set change.Seqs) *Seen { return &Seen{set: set} }
 
 // Add takes in the seqs of a mark.
 func (s *Seen) Add(carried []change.Stamp) {
-	for len(carried) > 0 { // mostly they follow each other
-		r := change.Range{From: carried[0].Seq, To: carried[0].Seq + 1}
-		carried = carried[1:]
-		if r.From == change.NoSeq {
-			continue
+	s.ranges = s.ranges[:0]
+	for _, c := range carried {
+		n := len(s.ranges)
+		switch {
+		case c.Seq == change.NoSeq:
+		case n > 0 && s.ranges[n-1].To == c.Seq:
+			s.ranges[n-1].To++
+		default:
+			s.ranges = append(s.ranges, change.Range{From: c.Seq, To: c.Seq + 1})
 		}
-		for len(carried) > 0 && carried[0].Seq == r.To {
-			r.To++
-			carried = carried[1:]
-		}
-		s.set = s.set.WithRange(r)
 	}
+	s.set = s.set.WithRanges(s.ranges...)
 }
 
 // Set is the set as it is now; later Adds do not change it.
