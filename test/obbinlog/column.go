@@ -51,7 +51,7 @@ func (d *definition) layout() (column, error) {
 		c.integer(gomysql.MYSQL_TYPE_LONGLONG, 8)
 	case "float":
 		c.kind, c.meta, c.append = gomysql.MYSQL_TYPE_FLOAT, []byte{4}, appendFloat
-		c.read += " + 0e0" // all digits
+		c.read += " * 1e0" // all digits, and the sign of zero
 	case "double":
 		c.kind, c.meta, c.append = gomysql.MYSQL_TYPE_DOUBLE, []byte{8}, appendDouble
 	case "decimal":
