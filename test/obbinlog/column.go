@@ -99,7 +99,7 @@ func (d *definition) expression() string {
 }
 
 func (d *definition) choice(c *column) {
-	c.read += " + 0"
+	c.read = "CAST(" + c.read + " AS UNSIGNED)" // + 0 writes a million as 1e6
 	members := labels(d.full)
 	if d.data == "enum" {
 		n := 1
@@ -184,7 +184,10 @@ func (c *column) integer(kind byte, width int) {
 // number reads a whole number of either sign into its 64 bits. What the kernel
 // computed may come with a fraction of zeros.
 func number(text []byte) (uint64, error) {
-	s, _, _ := strings.Cut(string(text), ".")
+	s, zeros, _ := strings.Cut(string(text), ".")
+	if strings.Trim(zeros, "0") != "" {
+		return 0, fmt.Errorf("%q is no whole number", text)
+	}
 	if strings.HasPrefix(s, "-") {
 		v, err := strconv.ParseInt(s, 10, 64)
 		return uint64(v), err

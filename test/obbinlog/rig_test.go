@@ -74,6 +74,7 @@ var samples = []sample{
 	{"enum('a','b''c','四')", "%s + 0", []string{"'四'", "'a'", "2"}},
 	{"set('x','y','z')", "%s + 0", []string{"'x,z'", "''", "'x,y,z'"}},
 	{"set('1','2','3','4','5','6','7','8','9')", "%s + 0", []string{"'9'", "''", "'1,9'"}},
+	{"set('" + strings.Join(strings.Split("123456789abcdefghijklmno", ""), "','") + "')", "CAST(%s AS UNSIGNED)", []string{"1048575", "16777215"}},
 	{"char(8)", "", []string{"'ab'", "''", "'ÄÖÜ四'"}},
 	{"char(200)", "", []string{"REPEAT('四', 200)", "''", "'x'"}},
 	{"varchar(20)", "", []string{"'it''s  '", "''", "'\\\\ 四'"}},
