@@ -348,12 +348,13 @@ func (o *Observer) late(a *Applied, k KeyNote, row *Row) error {
 		case k.Gone:
 		case row != nil && (!k.Silent || row.After != nil):
 			in.After, in.Fresh = row.After, row.Before == nil
-		case row == nil && pending != nil && pending.In.After != nil: // the row stayed as it is
+		case row == nil && pending != nil && pending.In.After != nil && !pending.there: // the row stayed as it is
 			in.After = pending.In.After
 		default: // what is written equals what is there: a write of the same content
 			in.After = l.After
 		}
-		if err := o.decideLate(e, l, rival, in, k.Lost); err != nil {
+		t := &Task{Key: e.key, hash: k.Hash, Local: l.Write, In: in, silent: k.Lost, there: row != nil && !r.equal(row.Before, l.After)}
+		if err := o.decideLate(t, e, rival); err != nil {
 			return err
 		}
 	}
@@ -369,24 +370,23 @@ func (o *Observer) drifted(row *Row, in Write) {
 	})
 }
 
-func (o *Observer) decideLate(e *entry, l *Local, rival *Write, in Write, lost bool) error {
-	r := o.cfg.Rules(e.key.Table).between(rival, &in)
-	t := &Task{Key: e.key, hash: e.key.Hash(), Rule: r, Local: l.Write, In: in, silent: lost}
-	t.Local.After = change.CloneImage(l.After)
-	t.In.After = change.CloneImage(in.After)
+// decideLate decides about a local write, of which rival is what counts.
+func (o *Observer) decideLate(t *Task, e *entry, rival *Write) error {
+	r := o.cfg.Rules(e.key.Table).between(rival, &t.In)
+	t.Rule, t.Local.After, t.In.After = r, change.CloneImage(t.Local.After), change.CloneImage(t.In.After)
 	switch {
-	case r.Policy == Stop && !in.copied():
+	case r.Policy == Stop && !t.In.copied():
 		return fmt.Errorf("%w: %s was written on both sides", ErrStop, e.key.Table)
-	case in.copied() || r.Policy != Overwrite && r.Policy != Ignore && r.beats(rival, &in):
+	case t.In.copied() || r.Policy != Overwrite && r.Policy != Ignore && r.beats(rival, &t.In):
 		t.Restore = true
 		o.due[t.hash] = t
 	default:
 		e.lost = true
-		if r.sameContent(&l.Write, &in) {
+		if r.sameContent(&t.Local, &t.In) {
 			return nil
 		}
 		e.told = true
-		if t.Stays = l.After != nil && r.Policy != Ignore; t.Stays {
+		if t.Stays = t.Local.After != nil && r.Policy != Ignore; t.Stays {
 			o.due[t.hash] = t
 		}
 	}

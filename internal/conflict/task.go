@@ -30,6 +30,7 @@ type Task struct {
 	In       Write   // what has overwritten it
 	hash     uint64
 	silent   bool // what it is about is in the conflict log already
+	there    bool // the local write came while its row was looked for: it was not overwritten
 	over     bool // nothing remains to be done
 	begun    bool // somebody is about to do it
 }

@@ -142,3 +142,23 @@ func TestLately(t *testing.T) {
 	}
 	require.False(t, o.Index().Lately(key, other), "so much is remembered and no more")
 }
+
+// TestStaysUnderSilent: a local write came while its row was parked, has won, and
+// something newer writes the same. What is there is the local write's row, not what
+// it has won over.
+func TestStaysUnderSilent(t *testing.T) {
+	rule := &conflict.Rule{Policy: conflict.Newest}
+	o := conflict.NewObserver(conflict.ObserverConfig{Peer: 1, Rules: func(string) *conflict.Rule { return rule }}, conflict.Point{})
+	key := conflict.Key{Table: "t", ID: "1"}
+	s := o.Stamp(15)
+	o.Wrote(&s, 15, key, nil, row(3, 0))
+	o.Behind(&s, "")
+	require.NoError(t, o.Applied(&conflict.Applied{
+		Carried: []change.Stamp{{Seq: 0, Version: 11}}, Rows: []conflict.Row{{Key: key, Before: row(1, 0), After: row(2, 0)}},
+	}))
+	require.True(t, o.Task().Restore)
+	require.NoError(t, o.Applied(&conflict.Applied{
+		Carried: []change.Stamp{{Seq: 1, Version: 20}}, Notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: key.Hash(), Silent: true}}},
+	}))
+	require.Nil(t, o.Task(), "the same content: nothing to do")
+}
