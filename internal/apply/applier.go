@@ -198,6 +198,7 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 		if p.keyless() && a.window.whole(p.name) != nil {
 			n.addTouch(p, nil)
 		}
+		n.apart = n.apart || a.site != nil && p.rule.Apart(txn.Stamp.Version)
 		inCopy := a.window.inCopy(p.name)
 		for _, image := range [][]change.Value{p.image(row.Before), p.image(row.After)} {
 			if image == nil {

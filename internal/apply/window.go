@@ -16,6 +16,7 @@ type node struct {
 	chunk    *change.Chunk // nil for a transaction
 	deps     []dep
 	alone    bool // waits for all before it, and all after it wait for it
+	apart    bool // does not go together with what it waits for
 	rows     int
 	bytes    int64
 	blockers []*node // not done when the node came in, and sharing a key with it
@@ -223,7 +224,7 @@ func (w *window) group() []*node {
 		if len(out) > 0 && full {
 			break
 		}
-		if !n.free(in) {
+		if n.apart && !n.free(nil) || !n.free(in) {
 			continue
 		}
 		if in == nil {

@@ -48,6 +48,17 @@ func TestGroupHoldsWhatNothingOutsideBlocks(t *testing.T) {
 	require.Equal(t, []uint64{2}, seqs(w.group()))
 }
 
+func TestApartGoesBehindWhatItWaitsFor(t *testing.T) {
+	w := newWindow(1<<20, 0, "0", change.Seqs{})
+	pending(w, 0, write(1))
+	pending(w, 1, write(1)).apart = true
+	pending(w, 2, write(2)).apart = true
+	first := w.group()
+	require.Equal(t, []uint64{0, 2}, seqs(first), "it goes together with others")
+	w.finish(first)
+	require.Equal(t, []uint64{1}, seqs(w.group()))
+}
+
 func TestReadersOfOneKeyDoNotBlockEachOther(t *testing.T) {
 	w := newWindow(1<<20, 0, "0", change.Seqs{})
 	pending(w, 0, refer(1))

@@ -54,6 +54,11 @@ func (r *Rule) At(version int64) *Rule {
 	return r
 }
 
+// Apart reports whether a write of a version does not go into one target
+// transaction with an earlier one of its row. The log shows the last one only,
+// and the earlier one may be what outranks a local write that nobody has read.
+func (r *Rule) Apart(version int64) bool { return r.At(version).Policy == NewestByColumn }
+
 // between is the rule of two concurrent writes. Of two that were written under
 // different rules the newer one stays.
 func (r *Rule) between(a, b *Write) *Rule {

@@ -77,6 +77,7 @@ const (
 	FromVersion
 	Rooted
 	Gone
+	Apart
 )
 
 // without says which rules of the observer are left out.

@@ -110,7 +110,7 @@ func (s *site) free(group []*txn, i int) bool {
 		}
 	}
 	for _, o := range group {
-		if s.w.overlap(o, t) && s.w.mergeless(t) {
+		if s.w.overlap(o, t) && s.w.apart(t) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"duplex/internal/change"
@@ -170,15 +171,12 @@ func (w *world) overlap(a, b *txn) bool {
 	return false
 }
 
-// mergeless reports whether the transaction has rows of a table whose rows are
-// not merged in a group.
-func (w *world) mergeless(t *txn) bool {
-	for _, x := range t.rows {
-		if w.rules[x.key.Table].Policy == conflict.NewestByColumn {
-			return true
-		}
-	}
-	return false
+// apart reports whether the transaction has rows that do not go into one group
+// with earlier writes of them.
+func (w *world) apart(t *txn) bool {
+	return w.Without&Apart == 0 && slices.ContainsFunc(t.rows, func(x rowChange) bool {
+		return w.rules[x.key.Table].Apart(t.stamp.Version)
+	})
 }
 
 // copying reports whether rows may still come by copy.

@@ -137,6 +137,8 @@ func Ablations() []Ablation {
 	few.Values, few.Copy = 2, false
 	torn := Related(1)
 	torn.Policies = []conflict.Policy{conflict.Newest, conflict.Site}
+	byColumn := Dense()
+	byColumn.Tables[0].Policy = conflict.NewestByColumn
 	all := []Ablation{
 		{Name: "late check", Options: plain.but(LateCheck)},
 		{Name: "versions strictly increasing", Options: plain.but(Monotone)},
@@ -164,6 +166,7 @@ func Ablations() []Ablation {
 		{Name: "foreign keys: a row that is without its parent after a copy is placed anew", Options: orphaned.but(Rooted)},
 		{Name: "a parked row is looked at again when its mark is read", Options: torn.but(LookTwice), Times: 5, Rare: true},
 		{Name: "a new rule holds from a version on", Options: changed.but(FromVersion)},
+		{Name: "newest by column: writes of one row do not share a group", Options: byColumn.but(Apart)},
 		{Name: "the wait for the end of the log (spares sights only)", Options: plain.but(Barrier), Harmless: true},
 	}
 	return all
