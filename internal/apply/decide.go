@@ -139,7 +139,7 @@ func (t *target) lookup(b *batch) (err error) {
 
 func (t *target) resolveRow(n *net, reach conflict.Reach) error {
 	p := n.plan
-	n.plain = n.local == nil && p.equal(n.before, n.current)
+	n.plain = n.local == nil && (reach == conflict.AtEnd || !n.exact(t.carried)) && p.equal(n.before, n.current)
 	if n.plain {
 		n.out = conflict.Outcome{Wrote: true, After: n.after, Txn: n.lastStep().Txn}
 		n.final = n.after

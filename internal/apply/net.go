@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"slices"
+
 	"duplex/internal/change"
 	"duplex/internal/conflict"
 )
@@ -115,6 +117,12 @@ func (n *net) steps() []conflict.Step {
 		return []conflict.Step{n.step}
 	}
 	return append([]conflict.Step{n.step}, n.more...)
+}
+
+// exact reports whether the row is decided at the end of the target's log.
+func (n *net) exact(carried []conflict.Carried) bool {
+	exact := func(s conflict.Step) bool { return n.plan.rule.Exact(carried[s.Txn].Stamp.Version) }
+	return exact(n.step) || slices.ContainsFunc(n.more, exact)
 }
 
 // row names the row as the target's own reader does.

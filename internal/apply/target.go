@@ -90,7 +90,7 @@ var errGap = errors.New("a row that sums are added to is not there")
 func (t *target) gap(b *batch, placed bool) bool {
 	return t.site != nil && !t.gaps && t.cfg.Target.Kind != tenant.OceanBase &&
 		slices.ContainsFunc(b.nets, func(n *net) bool {
-			return n.plan.rule.Policy == conflict.Delta && !n.locked && (placed || n.final == nil)
+			return n.exact(t.carried) && !n.locked && (placed || n.final == nil)
 		})
 }
 

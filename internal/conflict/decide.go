@@ -63,7 +63,7 @@ type Verdict struct {
 // known: a rival that nobody has read yet is found by Observer.Applied.
 func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []change.Value) Verdict {
 	if rival == nil {
-		return unopposed(r.At(in.Version), in, before, current)
+		return unopposed(r, in, before, current)
 	}
 	r = r.between(rival, in)
 	v := Verdict{Kind: kind(rival, in), Log: !r.sameContent(rival, in)}
@@ -90,7 +90,8 @@ func Decide(r *Rule, in *Write, before []change.Value, rival *Write, current []c
 }
 
 // unopposed judges a change that no local write is concurrent with.
-func unopposed(r *Rule, in *Write, before, current []change.Value) Verdict {
+func unopposed(first *Rule, in *Write, before, current []change.Value) Verdict {
+	r := first.At(in.Version)
 	if r.equal(before, current) {
 		return Verdict{Action: Apply}
 	}
@@ -100,8 +101,8 @@ func unopposed(r *Rule, in *Write, before, current []change.Value) Verdict {
 		v.Action = Refuse
 	case Ignore:
 		v.Action, v.Winner = Keep, LocalWon
-	case Delta: // what was added outside the logs stays
-		if before != nil && in.After != nil && current != nil {
+	case Delta: // what was added outside the logs stays; under an earlier rule the row may have been another for a moment
+		if r == first && before != nil && in.After != nil && current != nil {
 			return v.merge(r, in.After, current, r.difference(before, in.After))
 		}
 	}

@@ -22,10 +22,15 @@ import (
 // Who holds the newest write adds the other site's updates as they come. Who gets
 // it takes its image and adds the own updates that it has not seen: for that the
 // index keeps them until they are settled.
+//
+// Where the rule changes, only what was written under the same one adds up: of two
+// writes under different rules the later one stays as it is, and the other is in
+// the conflict log.
 
 // An addend is an update of a row by one local transaction, its net.
 type addend struct {
 	seq           uint64
+	version       int64
 	before, after []change.Value // of the columns that are added up; nil: there was no row, so nothing is added
 }
 
@@ -35,18 +40,19 @@ type sums struct {
 	queue []Key // one for each addend
 }
 
-// put takes in a row of a local transaction.
-func (s *sums) put(r *Rule, key Key, seq uint64, before, after []change.Value) {
+// put takes in a row of a local transaction, with all its columns.
+func (s *sums) put(r *Rule, key Key, a addend) {
 	if s.keys == nil {
 		s.keys = map[Key][]addend{}
 	}
 	all := s.keys[key]
-	after = change.CloneImage(r.numbers(after))
-	if n := len(all); n > 0 && all[n-1].seq == seq {
-		all[n-1].after = after
+	a.after = change.CloneImage(r.numbers(a.after))
+	if n := len(all); n > 0 && all[n-1].seq == a.seq {
+		all[n-1].after = a.after
 		return
 	}
-	s.keys[key] = append(all, addend{seq, change.CloneImage(r.numbers(before)), after})
+	a.before = change.CloneImage(r.numbers(a.before))
+	s.keys[key] = append(all, a)
 	s.queue = append(s.queue, key)
 }
 
@@ -89,6 +95,15 @@ func unseen(all []addend, seen change.Seqs) []addend {
 		i--
 	}
 	return all[i:]
+}
+
+// alike is those that were written under the same rule as version, which is not
+// below theirs.
+func (r *Rule) alike(all []addend, version int64) []addend {
+	for len(all) > 0 && r.At(all[0].version) != r.At(version) {
+		all = all[1:]
+	}
+	return all
 }
 
 // add judges, where rival and in are concurrent, what a row comes to.

@@ -208,10 +208,14 @@ func (x *Index) take(hash uint64, key Key) uint32 {
 // some of it is seen when it is asked for, since its row may still change. What
 // is settled is left out.
 func (x *Index) follow(n uint32, r *Rule) {
-	if r.Policy != NewestByColumn {
+	if !r.ever(NewestByColumn) {
 		return
 	}
 	e := x.hot.entry(n)
+	if r.At(e.write.Version).Policy != NewestByColumn { // it outranks all before it
+		x.hot.follow(n, nil)
+		return
+	}
 	last, all := e.load(), e.over
 	for len(all) > 0 && all[0].Seq < x.bound {
 		all = all[1:]
@@ -255,7 +259,7 @@ func (l *Local) Rival(seen change.Seqs) *Write {
 	}
 	if len(l.added) > 0 {
 		w := l.Write
-		w.added = unseen(l.added, seen)
+		w.added = l.rule.alike(unseen(l.added, seen), w.Version)
 		return &w
 	}
 	return &l.Write

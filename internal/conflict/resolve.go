@@ -1,6 +1,10 @@
 package conflict
 
-import "duplex/internal/change"
+import (
+	"slices"
+
+	"duplex/internal/change"
+)
 
 // A Carried is a source transaction of a group, in the target's terms.
 type Carried struct {
@@ -71,7 +75,7 @@ type Decision struct {
 // other, as if each came alone. It fails with ErrStop where the policy says so;
 // the outcome then holds the decision.
 func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, error) {
-	if c.Rule.Policy == Delta && reach != AtEnd {
+	if reach != AtEnd && c.exact(group, steps) {
 		return Outcome{Wait: true, Strict: true}, nil
 	}
 	o := Outcome{After: c.Current}
@@ -80,8 +84,9 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		s := &steps[i]
 		in := group[s.Txn].write(s)
 		rival := c.Local.Rival(group[s.Txn].Stamp.Seen)
-		if lost && c.Rule.Policy == NewestByColumn {
-			rival = nil // what replaced it goes before this one, from the same site
+		byColumn := rival != nil && c.Rule.between(rival, &in).Policy == NewestByColumn
+		if byColumn && lost {
+			rival, byColumn = nil, false // what replaced it goes before this one, from the same site
 		}
 		match := c.Rule.equal(s.Before, o.After)
 		if !match && reach == Somewhere {
@@ -101,13 +106,13 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 		if v.Kind == Drift && v.Action != Keep && reach == GivenUp {
 			o.Doubt, v.Log = true, false
 		}
-		if v.Action == Keep && c.Rule.Policy == NewestByColumn && reach != AtEnd {
+		if v.Action == Keep && byColumn && reach != AtEnd {
 			return Outcome{Wait: true, Strict: true}, nil
 		}
 		if d := c.decision(v, in, s, rival, o.After); d.Verdict.Log {
 			// Who overrides says so only where it knows that nobody did before.
 			overridden := v.Winner == Incoming && rival != nil
-			if !overridden || reach == AtEnd && !told && !c.away() {
+			if !overridden || reach == AtEnd && !told && !c.away(in.Version) {
 				o.Decisions = append(o.Decisions, d)
 			}
 			told = told || overridden
@@ -129,10 +134,17 @@ func (c *Case) Resolve(group []Carried, steps []Step, reach Reach) (Outcome, err
 	return o, nil
 }
 
-// away reports whether the application's row is not where it should be: it has
-// come since the row was looked for, or was overwritten. The late check will know.
-func (c *Case) away() bool {
-	return c.Rule.Policy != Delta && c.Current == nil && c.Local != nil && c.Local.After != nil
+// exact reports whether one of the transactions has to be decided at the end of
+// the log.
+func (c *Case) exact(group []Carried, steps []Step) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return c.Rule.Exact(group[s.Txn].Stamp.Version) })
+}
+
+// away reports whether the application's row is not where it should be when a
+// version comes in: it has come since the row was looked for, or was overwritten.
+// The late check will know.
+func (c *Case) away(version int64) bool {
+	return c.Rule.At(version).Policy != Delta && c.Current == nil && c.Local != nil && c.Local.After != nil
 }
 
 // excused reports whether a row that is not what the source says is so for a

@@ -39,12 +39,17 @@ type Rule struct {
 	Uncertain int64
 	// Next takes this rule's place from version From on; nil: none does. It makes
 	// one order of all writes: those at or above From are newer than those below, and
-	// among themselves each have their own rule. NewestByColumn and Delta are never
-	// one of several, and Stop is the last: it has decided nothing, so whoever
-	// follows it takes its place from its beginning.
+	// among themselves each have their own rule. Delta adds up what was written under
+	// one rule. Stop is the last: it has decided nothing, so whoever follows it takes
+	// its place from its beginning; but Delta does not, since what comes in while it
+	// holds, or is to follow, is decided at the end of the log. See Unheard.
 	Next *Rule
 	From int64
 }
+
+// Unheard is the From of a Next that is to follow, at a version that is above all
+// that are known.
+const Unheard = math.MaxInt64
 
 // At is the rule among writes of a version.
 func (r *Rule) At(version int64) *Rule {
@@ -52,6 +57,23 @@ func (r *Rule) At(version int64) *Rule {
 		r = r.Next
 	}
 	return r
+}
+
+// Exact reports whether what comes in with a version is decided at the end of the
+// log only. Sums cannot be mended later; and where they are to begin, nothing is
+// to be left to be mended under them.
+func (r *Rule) Exact(version int64) bool {
+	return r.At(version).ever(Delta)
+}
+
+// ever reports whether r or one after it has a policy.
+func (r *Rule) ever(p Policy) bool {
+	for ; r != nil; r = r.Next {
+		if r.Policy == p {
+			return true
+		}
+	}
+	return false
 }
 
 // Apart reports whether a write of a version does not go into one target

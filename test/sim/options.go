@@ -78,6 +78,9 @@ const (
 	Rooted
 	Gone
 	Apart
+	Announced
+	BeforeSums
+	Turns
 )
 
 // without says which rules of the observer are left out.
@@ -88,6 +91,7 @@ func (o *Options) without() (w uint) {
 		{ExactSeen, conflict.WithoutExactSeen},
 		{LookTwice, conflict.WithoutSecondLook},
 		{CopyOwn, conflict.WithoutOwnTouched},
+		{Turns, conflict.WithoutTurns},
 	} {
 		if o.Without&x.here != 0 {
 			w |= x.there

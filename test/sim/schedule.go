@@ -53,7 +53,7 @@ func (o *Options) Make(seed uint64) Schedule {
 			s.Steps = append(s.Steps, x)
 			continue
 		}
-		if len(o.Policies) > 0 && dice.IntN(30) == 0 {
+		if len(o.Policies) > 0 && dice.IntN(20) == 0 {
 			x.Kind = stepRules
 			s.Steps = append(s.Steps, x)
 			continue
@@ -90,14 +90,14 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 	w.start(rand.New(rand.NewPCG(s.Start, 2)))
 	for _, x := range s.Steps {
 		w.step(x)
-		w.leaveStop(x.Dice)
+		w.leaveStop()
 		if w.failed != "" || w.stopped {
 			break
 		}
 	}
 	for i := uint64(0); !w.stopped && w.failed == "" && !w.quiet(); i++ {
 		w.drain(i)
-		w.leaveStop(i)
+		w.leaveStop()
 	}
 	if w.failed == "" && !w.stopped {
 		w.check()

@@ -82,6 +82,7 @@ func (s *site) restart() {
 	if s.settled.Seq < from.Seq {
 		from = s.settled
 	}
+	s.w.restarts++
 	s.w.say("site %d restarts: reads from seq %d, position %s", s.id, from.Seq, from.Position)
 	s.w.dropChunks()
 	s.open(from)

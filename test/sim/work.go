@@ -156,7 +156,7 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 		o, err := s.resolve(w, c, w.steps[i], conflict.Somewhere)
 		if o.Wait {
 			reach := conflict.AtEnd
-			if s.w.Without&(Barrier|SumsAtEnd) != 0 {
+			if s.w.Without&(Barrier|SumsAtEnd) != 0 || s.w.Without&BeforeSums != 0 && !w.adds(s, c) {
 				reach = conflict.GivenUp
 			} else if s.w.Lazy && !o.Strict && dice.IntN(3) == 0 {
 				reach = conflict.GivenUp
@@ -166,7 +166,7 @@ func (s *site) decide(w *work, dice *rand.Rand) {
 				s.readAll()
 			}
 			if o, err = s.resolve(w, c, w.steps[i], reach); o.Wait && o.Strict {
-				if s.w.Without&SumsAtEnd == 0 {
+				if s.w.Without&SumsAtEnd == 0 && (s.w.Without&BeforeSums == 0 || w.adds(s, c)) {
 					s.readAll()
 				}
 				o, err = s.resolve(w, c, w.steps[i], conflict.AtEnd)
@@ -203,7 +203,11 @@ func (s *site) commit(w *work) {
 		if w.came = (conflict.Key{}); s.w.Without&ClashAtEnd == 0 {
 			s.readAll()
 			for i, c := range w.cases {
-				w.outcome[i], _ = s.resolve(w, c, w.steps[i], conflict.AtEnd)
+				var err error
+				if w.outcome[i], err = s.resolve(w, c, w.steps[i], conflict.AtEnd); err != nil {
+					s.w.stopped = true
+					return
+				}
 			}
 			writes = s.writes(w)
 		}
@@ -273,7 +277,7 @@ func (s *site) inserts(w *work, absent func(conflict.Key) bool) (came conflict.K
 		return conflict.Key{}
 	}
 	c := w.cases[s.dice.IntN(len(w.cases))]
-	if s.rows[c.Key] != nil || !absent(c.Key) || s.w.rule(c.Key.Table).Policy == conflict.Delta { // for that the gap is locked
+	if s.rows[c.Key] != nil || !absent(c.Key) || w.adds(s, c) { // for that the gap is locked
 		return conflict.Key{}
 	}
 	delete(s.locks, c.Key)
@@ -292,6 +296,14 @@ func (s *site) inserts(w *work, absent func(conflict.Key) bool) (came conflict.K
 		came = c.Key
 	}
 	return came
+}
+
+// adds reports whether a work brings what may have to be added up.
+func (w *work) adds(s *site, c *conflict.Case) bool {
+	i := slices.Index(w.cases, c)
+	return slices.ContainsFunc(w.steps[i], func(x conflict.Step) bool {
+		return s.w.at(c.Key.Table, w.carried[x.Txn].Stamp.Version).Policy == conflict.Delta
+	})
 }
 
 // parkedAnew gives what the log shows of rows that are parked as they were.

@@ -35,7 +35,10 @@ type world struct {
 	story   *strings.Builder
 	failed  string
 	stopped bool // a policy asked for a person
-	stats   *Stats
+	// coming is the rules that are to follow, by table; nil: none are.
+	coming   map[string]*conflict.Rule
+	restarts int
+	stats    *Stats
 }
 
 func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
@@ -112,7 +115,7 @@ func (w *world) image(dice *rand.Rand, key conflict.Key) []change.Value {
 	out := make([]change.Value, colUnique+t.Unique, colUnique+t.Unique+len(t.Refers))
 	out[colPayload] = change.OfInt(int64(dice.IntN(w.Values)))
 	for i := colNumber; i < len(out); i++ {
-		if i == colNumber && t.Policy != conflict.NewestByColumn && (t.Policy != conflict.Delta || t.Steady) {
+		if i == colNumber && (t.Steady || !w.may(t, conflict.NewestByColumn) && !w.may(t, conflict.Delta)) {
 			out[i] = change.OfInt(0)
 		} else if v := dice.IntN(w.Values + 1); v > 0 {
 			out[i] = change.OfInt(int64(v))
@@ -137,7 +140,7 @@ func (w *world) pick(dice *rand.Rand, s *site) (conflict.Key, []change.Value) {
 	key := w.keys[dice.IntN(len(w.keys))]
 	t := w.tables[key.Table]
 	switch {
-	case t.Policy == conflict.Delta && s.rows[key] != nil && (t.Steady || dice.IntN(3) > 0):
+	case w.may(t, conflict.Delta) && s.rows[key] != nil && (t.Steady || dice.IntN(3) > 0):
 		return key, w.add(dice, s.rows[key])
 	case dice.IntN(4) == 0 && !t.Steady:
 		return key, nil

@@ -1,0 +1,61 @@
+package apply
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"duplex/internal/change"
+	"duplex/internal/conflict"
+	"duplex/internal/schema"
+)
+
+// nobody is a reader that knows of nothing.
+type nobody struct{}
+
+func (nobody) Observe(func(*conflict.Observer)) {}
+func (nobody) End(context.Context) error        { return nil }
+func (nobody) Tasks() <-chan struct{}           { return nil }
+
+// TestSumsWait: a row that is as the source has it may have been written twice
+// since the reader looked. Sums are decided once, so the end of the log is read
+// first; before they begin too.
+func TestSumsWait(t *testing.T) {
+	p := testPlan(t, &schema.Table{
+		Database: "d", Name: "t", Columns: []schema.Column{column("id", change.Int), column("n", change.Int)},
+		Keys: []schema.Key{key(schema.Primary, "PRIMARY", on("id"))},
+	})
+	delta := conflict.Rule{Policy: conflict.Delta, Columns: []int{1}}
+	to := func(from int64, next *conflict.Rule) *conflict.Rule {
+		return &conflict.Rule{Policy: conflict.Newest, From: from, Next: next}
+	}
+	left := delta
+	left.From, left.Next = 100, &conflict.Rule{Policy: conflict.Newest}
+	row := func(n int64) []change.Value { return []change.Value{change.OfInt(1), change.OfInt(n)} }
+	for _, x := range []struct {
+		name    string
+		rule    *conflict.Rule
+		version int64
+		waits   bool
+	}{
+		{"newest", &conflict.Rule{Policy: conflict.Newest}, 5, false},
+		{"sums", &delta, 5, true},
+		{"before they begin", to(100, &delta), 99, true},
+		{"they are announced", to(conflict.Unheard, &delta), 99, true},
+		{"they hold", to(100, &delta), 100, true},
+		{"while they held", &left, 99, true},
+		{"they have ended", &left, 100, false},
+	} {
+		p.rule = x.rule
+		tx := &target{
+			lane:    &lane{Applier: &Applier{site: nobody{}, window: newWindow(1<<20, 0, "", change.Seqs{})}},
+			carried: []conflict.Carried{{Stamp: change.Stamp{Version: x.version}}},
+		}
+		n := &net{plan: p, before: row(1), current: row(1), after: row(2), step: conflict.Step{Before: row(1), After: row(2)}}
+		require.NoError(t, tx.resolveRow(n, conflict.Somewhere), x.name)
+		require.Equal(t, x.waits, n.out.Wait && n.out.Strict, x.name)
+		require.NoError(t, tx.resolveRow(n, conflict.AtEnd), x.name)
+		require.Equal(t, row(2), n.final, x.name)
+	}
+}
