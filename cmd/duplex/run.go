@@ -24,7 +24,7 @@ const gcPercent = 200
 
 func (a *app) runCommand() *cobra.Command {
 	var until string
-	var skip, rulesNow bool
+	var skip bool
 	c := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run the project: check, schema, copy, changes, verification; resumes where it was",
@@ -35,13 +35,12 @@ func (a *app) runCommand() *cobra.Command {
 				return &exitError{code: exitUsage, err: fmt.Errorf("--until %q: not caught-up or verified", until)}
 			}
 			return a.polite(c.Context(), func(ctx context.Context) error {
-				return a.run(ctx, args[0], project.Options{Until: u, RulesNow: rulesNow}, skip)
+				return a.run(ctx, args[0], project.Options{Until: u}, skip)
 			})
 		},
 	}
 	c.Flags().StringVar(&until, "until", "", "end by itself: caught-up (all that was committed is applied) or verified")
 	c.Flags().BoolVar(&skip, "skip-check", false, "start without the precheck")
-	c.Flags().BoolVar(&rulesNow, "rules-now", false, "change conflict rules of delta and newest-by-column: nobody writes either site")
 	return c
 }
 

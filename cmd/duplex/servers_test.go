@@ -155,7 +155,12 @@ func TestReread(t *testing.T) {
 	reread(string(before)+"limits: {workers: 2}\n", "only `conflict` can change while the project runs")
 	reread(string(before)+"conflict: {policy: site, site: east}\n", "conflict rule changed")
 	w.says(t, exitGood, "barrier", w.file)
-	reread(string(before)+"conflict: {tables: {inn.room: {policy: newest-by-column, columns: [no]}}}\n", "conflict rules are as before")
+	byColumn := string(before) + "conflict: {tables: {inn.room: {policy: newest-by-column, columns: [no]}}}\n"
+	reread(byColumn, "newest-by-column (no)")
+	w.says(t, exitGood, "barrier", w.file)
+	reread(string(before)+"conflict: {tables: {inn.room: {policy: stop}}}\n", "to=stop")
+	w.says(t, exitGood, "barrier", w.file)
+	reread(byColumn, "conflict rules are as before")
 	run(t, w.west, "UPDATE inn.room SET guest = 'Bo' WHERE no = 3")
 	w.says(t, exitGood, "barrier", w.file)
 	w.says(t, exitGood, "verify", w.file)

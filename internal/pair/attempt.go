@@ -38,9 +38,10 @@ type attempt struct {
 	started time.Time
 	ended   chan struct{} // closed when the attempt is over
 
-	history  history // of the conflict rules
-	changing bool    // other rules are to follow: see change
-	draining bool    // only when nothing is under way
+	history  history    // of the conflict rules
+	changing bool       // other rules are to follow: see change
+	room     bool       // and may now
+	coming   tableRules // those of them that are sums
 }
 
 // A route is one direction: the reader of its source, the queue, the applier.
@@ -73,7 +74,7 @@ func (p *Pair) attempt(ctx context.Context) error {
 	if err == nil {
 		err = a.run(ctx)
 	}
-	a.changed(err)
+	a.handOver()
 	p.set(nil)
 	if cerr := a.close(); cerr != nil { // not joined: err alone says whether to try again
 		p.cfg.Log.Debug("close what an attempt had open", "error", cerr)
@@ -167,7 +168,7 @@ func (a *attempt) run(ctx context.Context) error {
 			forward.applier.Copying(t.TargetDatabase, t.TargetName)
 		}
 	}
-	if err := a.readRules(ctx, tables, len(todo) == 0); err != nil {
+	if err := a.readRules(ctx, tables); err != nil {
 		return err
 	}
 	if err := a.relate(ctx, tables); err != nil {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"time"
+	"maps"
 
 	"duplex/internal/checkpoint"
 	"duplex/internal/conflict"
@@ -21,31 +18,26 @@ import (
 //	attempt with the old rules: both logs read to their end ─▶ it ends, highest version known
 //	attempt with the new rules: their first version is above that; a row in both tenants ─▶ it begins
 //
+// The first attempt knows where sums are to follow: see conflict.Unheard.
+//
 // Rules of stop have decided nothing, and a table that is new was not judged:
 // these change without the first attempt.
 
 // ErrRules says that conflict rules cannot change as the project file wants it.
-var ErrRules = errors.New("the conflict rules cannot change while the sites are written")
+var ErrRules = errors.New("the conflict rules cannot change like this")
 
 // errChanging ends an attempt so that the next one can begin with other rules.
 var errChanging = errors.New("other conflict rules follow")
 
 // A handover is what an attempt with the old rules leaves behind.
 type handover struct {
-	highest int64 // version that it has read
-	drained bool  // nothing was under way at its end
+	highest int64      // version that it has read
+	coming  tableRules // sums that it knew to follow
 }
-
-// drainWait is how long it may take, after all that was committed is applied,
-// until each side knows that the other one has it: heartbeats say so.
-const (
-	drainWait = time.Minute
-	drainLook = 100 * time.Millisecond
-)
 
 // readRules reads by which rules conflicts were decided, and sees to it that the
 // project file's are the last of them, or that the attempt makes room for them.
-func (a *attempt) readRules(ctx context.Context, tables []*schema.Table, copied bool) error {
+func (a *attempt) readRules(ctx context.Context, tables []*schema.Table) error {
 	if !a.judges() {
 		return nil
 	}
@@ -57,48 +49,26 @@ func (a *attempt) readRules(ctx context.Context, tables []*schema.Table, copied 
 		return err
 	}
 	want := a.wanted(tables)
-	now, later := a.history.changes(want)
+	now, later, err := a.history.changes(want)
+	if err != nil {
+		return err
+	}
 	if len(now) > 0 {
 		if err := a.addEra(ctx, a.history.last().from, want, now); err != nil {
 			return err
 		}
 	}
+	left := a.handover
+	a.handover = nil
 	if len(later) == 0 {
-		a.handover = nil
 		return nil
 	}
-	a.draining = slices.ContainsFunc(later, func(t string) bool { return a.history.last().rules[t].merges() || want[t].merges() })
-	if a.handover == nil || a.draining && !a.handover.drained {
-		a.changing = true
-		return a.mayChange(want, later, copied)
-	}
-	from := int64(0)
-	if !a.draining {
-		from = max(a.handover.highest, a.history.last().from) + 1
-	}
-	if err := a.addEra(ctx, from, want, later); err != nil {
-		return err
-	}
-	a.handover, a.draining = nil, false
-	return nil
-}
-
-// mayChange refuses what does not go while something is under way.
-func (a *attempt) mayChange(want tableRules, later []string, copied bool) error {
-	if !a.draining || a.cfg.RulesNow && copied {
+	coming := want.sums(later)
+	if left == nil || !maps.EqualFunc(left.coming, coming, rule.equal) {
+		a.changing, a.coming = true, coming
 		return nil
 	}
-	var lines []string
-	for _, t := range later {
-		if old := a.history.last().rules[t]; old.merges() || want[t].merges() {
-			lines = append(lines, fmt.Sprintf("%s from %s to %s", t, old, want[t]))
-		}
-	}
-	if a.cfg.RulesNow {
-		return fmt.Errorf("%w: %s: the copy is not complete; run with the old rules until it is", ErrRules, strings.Join(lines, "; "))
-	}
-	return fmt.Errorf("%w: %s: give the old rules back and run on, or stop all writers of both sites, run once with --rules-now, "+
-		"and let the writers go on when that says that the rules have changed", ErrRules, strings.Join(lines, "; "))
+	return a.addEra(ctx, max(left.highest, a.history.last().from)+1, want, later)
 }
 
 // addEra makes rules durable in both tenants. Nothing is judged meanwhile.
@@ -133,87 +103,17 @@ func (a *attempt) change(ctx context.Context) error {
 			return err
 		}
 	}
-	if a.draining {
-		if err := a.drain(ctx); err != nil {
-			return err
-		}
-	}
+	a.room = true
 	return errChanging
 }
 
-// drain waits until all is applied, and no attempt to come reads again what was
-// judged by the old rules.
-func (a *attempt) drain(ctx context.Context) error {
-	if err := a.barrier(ctx); err != nil {
-		return err
-	}
-	short, cancel := context.WithTimeoutCause(ctx, drainWait, fmt.Errorf("%w: a site is being written: "+
-		"stop all writers of both sites, then run once with --rules-now", ErrRules))
-	defer cancel()
-	if err := until(short, func() (bool, error) { return a.quiet(), nil }); err != nil {
-		return err
-	}
-	for _, r := range a.routes {
-		var end uint64
-		r.judge.Observe(func(o *conflict.Observer) { end = o.Watermark().Seq })
-		if err := until(short, func() (bool, error) { return a.durable(short, r, end) }); err != nil {
-			return err
-		}
-	}
-	return until(short, func() (bool, error) { return a.quiet(), nil })
-}
-
-// quiet reports whether nothing is known to either side's reader that the other
-// may not know.
-func (a *attempt) quiet() bool {
-	quiet := true
-	for _, r := range a.routes {
-		r.judge.Observe(func(o *conflict.Observer) { quiet = quiet && o.Quiet() && o.Task() == nil })
-	}
-	return quiet
-}
-
-// durable reports whether a reader of r's source would begin at seq or later.
-func (a *attempt) durable(ctx context.Context, r *route, seq uint64) (bool, error) {
-	for _, x := range a.routes {
-		st, _, err := checkpoint.New(x.to, a.cfg.Project.Name, x.link.String()).Load(ctx)
-		at := st.From
-		if x != r {
-			at = st.Settled.Seq
-		}
-		if err != nil || at < seq {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// until asks again and again. It fails with what has ended ctx.
-func until(ctx context.Context, done func() (bool, error)) error {
-	tick := time.NewTicker(drainLook)
-	defer tick.Stop()
-	for {
-		ok, err := done()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
-}
-
-// changed notes what an attempt that has made room leaves behind. Nothing of it
+// handOver notes what an attempt that has made room leaves behind. Nothing of it
 // runs any more.
-func (a *attempt) changed(err error) {
-	if !errors.Is(err, errChanging) {
+func (a *attempt) handOver() {
+	if !a.room {
 		return
 	}
-	a.handover = &handover{drained: a.draining}
+	a.handover = &handover{coming: a.coming}
 	for _, r := range a.routes {
 		r.judge.Observe(func(o *conflict.Observer) { a.handover.highest = max(a.handover.highest, o.Watermark().Version) })
 	}

@@ -45,10 +45,7 @@ const (
 type Config struct {
 	Project *config.Project
 	Spool   string // folder for transactions that are larger than their budget; "" is the system's
-	// RulesNow lets conflict rules change that cannot while the sites are written:
-	// the caller says that nobody writes them.
-	RulesNow bool
-	Log      *slog.Logger
+	Log     *slog.Logger
 }
 
 // A Pair is made for one run.
@@ -110,8 +107,8 @@ func (p *Pair) Run(ctx context.Context) error {
 }
 
 // Change goes on with what another reading of the project file says. Only
-// conflict rules may differ: those that cannot change while the sites are written
-// are refused in the log, and all goes on as before.
+// conflict rules may differ: those that cannot change are refused in the log, and
+// all goes on as before.
 func (p *Pair) Change(project *config.Project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

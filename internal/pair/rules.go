@@ -2,6 +2,7 @@ package pair
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,10 +36,9 @@ func (r rule) equal(o rule) bool {
 	return r.Policy == o.Policy && r.Site == o.Site && slices.Equal(r.Columns, o.Columns)
 }
 
-// merges reports whether r goes by more than the order of two writes, so that
-// no other rule can take its place, nor it another's, while something is under
-// way.
-func (r rule) merges() bool {
+// forward reports whether r goes by more than the order of two writes: what was
+// written before it began cannot be judged by it.
+func (r rule) forward() bool {
 	return r.Policy == config.PolicyDelta || r.Policy == config.PolicyNewestByColumn
 }
 
@@ -67,6 +67,17 @@ func parseHistory(rows []checkpoint.Rules) (history, error) {
 	return h, nil
 }
 
+// sums gives those of some tables' rules that add up.
+func (t tableRules) sums(tables []string) tableRules {
+	out := tableRules{}
+	for _, name := range tables {
+		if r := t[name]; r.Policy == config.PolicyDelta {
+			out[name] = r
+		}
+	}
+	return out
+}
+
 // last is the newest era; of an empty history one without rules.
 func (h history) last() era {
 	if len(h) == 0 {
@@ -86,18 +97,23 @@ func (h history) with(want tableRules, tables []string) tableRules {
 
 // changes gives the tables whose rules are not as wanted: those that can change
 // at once, since nothing was decided by their rule, and the others.
-func (h history) changes(want tableRules) (now, later []string) {
+func (h history) changes(want tableRules) (now, later []string, err error) {
 	have := h.last().rules
 	for _, t := range slices.Sorted(maps.Keys(want)) {
 		old, known := have[t]
-		switch w := want[t]; {
-		case !known, old.Policy == config.PolicyStop && w.Policy != config.PolicyStop && !w.merges():
+		w := want[t]
+		stops := known && old.Policy == config.PolicyStop && w.Policy != config.PolicyStop
+		switch {
+		case stops && w.forward():
+			err = errors.Join(err, fmt.Errorf("%w: %s from stop to %s: the policy that follows stop judges what has stopped too; "+
+				"choose newest or site first, run, then %s", ErrRules, t, w, w))
+		case !known, stops:
 			now = append(now, t)
 		case !old.equal(w):
 			later = append(later, t)
 		}
 	}
-	return now, later
+	return now, later, err
 }
 
 // A turn is a table's rule from a version on.
@@ -178,6 +194,9 @@ func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table str
 		turns := a.history.turns(sqlName(t))
 		if len(turns) == 0 {
 			turns = []turn{{rule: a.fileRule(t)}}
+		}
+		if r, ok := a.coming[sqlName(t)]; ok {
+			turns = append(turns, turn{r, conflict.Unheard})
 		}
 		var next *conflict.Rule
 		for i, x := range slices.Backward(turns) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,8 +54,8 @@ func (s *again) project(t *testing.T, rules string) *config.Project {
 }
 
 // run runs the pair until it is steady and do has returned, or until it fails.
-func (s *again) run(t *testing.T, rules string, now bool, do func(p *pair.Pair)) error {
-	x := pair.New(pair.Config{Project: s.project(t, rules), Spool: t.TempDir(), RulesNow: now, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+func (s *again) run(t *testing.T, rules string, do func(p *pair.Pair)) error {
+	x := pair.New(pair.Config{Project: s.project(t, rules), Spool: t.TempDir(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	done := make(chan error, 1)
@@ -117,13 +118,13 @@ func TestRulesChange(t *testing.T) {
 	for _, kind := range servers.LogKinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			s := newAgain(t, kind)
-			require.NoError(t, s.run(t, "policy: newest", false, func(*pair.Pair) {}))
+			require.NoError(t, s.run(t, "policy: newest", func(*pair.Pair) {}))
 			stop := make(chan struct{})
 			wg := s.write(t, stop)
 			end := sync.OnceFunc(func() { close(stop); wg.Wait() })
 			defer end()
 			for i, rules := range []string{"policy: newest", "policy: site, site: a", "policy: site, site: b"} {
-				require.NoError(t, s.run(t, rules, false, func(p *pair.Pair) {
+				require.NoError(t, s.run(t, rules, func(p *pair.Pair) {
 					for _, db := range s.sides {
 						s.count(t, db, 20, "SELECT COUNT(*) FROM duplex.conflict WHERE local_stamp <> '' AND incoming_stamp <> '' AND "+
 							"LEAST(SUBSTRING_INDEX(local_stamp, '/', -1) + 0, SUBSTRING_INDEX(incoming_stamp, '/', -1) + 0) >= (SELECT MAX(from_version) FROM duplex.rules)")
@@ -183,7 +184,7 @@ func (s *again) decisions(t *testing.T) {
 // TestRulesChangeInARun: the same without an end of the run.
 func TestRulesChangeInARun(t *testing.T) {
 	s := newAgain(t, servers.LogKinds()[0])
-	require.NoError(t, s.run(t, "policy: newest", false, func(p *pair.Pair) {
+	require.NoError(t, s.run(t, "policy: newest", func(p *pair.Pair) {
 		stop := make(chan struct{})
 		writers := s.write(t, stop)
 		for n, rules := range []string{"policy: site, site: a", "policy: site, site: b"} {
@@ -206,45 +207,89 @@ func newest(t *testing.T, db *sql.DB) string {
 	return strings.TrimSpace(dump(t, db, "SELECT COALESCE(MAX(id), 0) FROM duplex.conflict"))
 }
 
-// TestRulesThatMerge: sums do not begin or end while something is under way.
-func TestRulesThatMerge(t *testing.T) {
+// TestRulesOfSums: sums begin and end while both sites add to one row. What is
+// added while they hold counts, all of it.
+func TestRulesOfSums(t *testing.T) {
 	s := newAgain(t, servers.LogKinds()[0])
-	const adds = "policy: newest, tables: {shop.sums: {policy: delta, columns: [n]}}"
-	put := func(p *pair.Pair) {
-		_, err := s.sides[0].Exec("REPLACE INTO shop.sums VALUES (1, 'x', 10)")
+	const plain, adds = "policy: newest", "policy: newest, tables: {shop.sums: {policy: delta, columns: [n]}}"
+	require.NoError(t, s.run(t, plain, func(p *pair.Pair) {
+		_, err := s.sides[0].Exec("INSERT INTO shop.sums VALUES (1, 'x', 0)")
 		require.NoError(t, err)
 		require.NoError(t, p.Barrier(t.Context()))
-	}
-	require.NoError(t, s.run(t, "policy: newest", false, put))
-	err := s.run(t, adds, false, func(*pair.Pair) { t.Error("it runs") })
-	require.ErrorIs(t, err, pair.ErrRules)
-	require.ErrorContains(t, err, "`shop`.`sums` from newest to delta (n)")
-	require.ErrorContains(t, err, "--rules-now")
-	require.NoError(t, s.run(t, "policy: newest", false, put), "nothing has changed")
-
-	add := func(*pair.Pair) {
-		for _, db := range s.sides {
-			_, err := db.Exec("UPDATE shop.sums SET n = n + 1")
-			require.NoError(t, err)
+		added := s.add(t)
+		for n, rules := range []string{adds, plain, adds} {
+			p.Change(s.project(t, rules))
+			for _, db := range s.sides { // the log says whole seconds
+				s.count(t, db, 1, fmt.Sprintf("SELECT COUNT(*) FROM duplex.rules WHERE number = %d AND from_version < UNIX_TIMESTAMP() * 1000000", n+2))
+				s.count(t, db, 3, "SELECT COUNT(*) FROM duplex.conflict WHERE policy = '"+[]string{"delta", "newest"}[n%2]+"' AND id > "+newest(t, db))
+			}
 		}
-	}
-	add(nil)
-	require.NoError(t, s.run(t, adds, true, func(*pair.Pair) { s.equal(t) }))
-	require.Equal(t, "11\n", dump(t, s.sides[1], "SELECT n FROM shop.sums"), "one of the two, by the old rule")
-	add(nil)
-	require.NoError(t, s.run(t, adds, false, func(*pair.Pair) { s.equal(t) }))
-	require.Equal(t, "13\n", dump(t, s.sides[0], "SELECT n FROM shop.sums"))
+		added()
+		s.settled(t, p)
+		before := s.sum(t)
+		added = s.add(t)
+		s.count(t, s.sides[0], before+60, "SELECT n FROM shop.sums")
+		more := added()
+		s.settled(t, p)
+		require.Equal(t, before+more, s.sum(t))
+	}))
 }
 
-// TestRulesJudgedBefore: a conflict that the old rules have decided is not
-// decided again by others.
-func TestRulesJudgedBefore(t *testing.T) {
+// add adds to one row at both sides until the function is called, which says how
+// often.
+func (s *again) add(t *testing.T) func() int {
+	var wg sync.WaitGroup
+	var all atomic.Int64
+	stop := make(chan struct{})
+	end := sync.OnceFunc(func() { close(stop); wg.Wait() })
+	t.Cleanup(end)
+	for side, db := range s.sides {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, err := db.Exec(fmt.Sprintf("UPDATE shop.sums SET n = n + 1, v = '%d:%d' WHERE id = 1", side, n))
+				switch {
+				case err == nil:
+					all.Add(1)
+				case !strings.Contains(err.Error(), "1213") && !strings.Contains(err.Error(), "1205"):
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	return func() int {
+		end()
+		return int(all.Load())
+	}
+}
+
+func (s *again) sum(t *testing.T) (n int) {
+	require.NoError(t, s.sides[1].QueryRow("SELECT n FROM shop.sums").Scan(&n))
+	return n
+}
+
+// settled waits until nothing is under way, and compares.
+func (s *again) settled(t *testing.T, p *pair.Pair) {
+	require.NoError(t, p.Barrier(t.Context()))
+	require.NoError(t, p.Barrier(t.Context()), "what the readers have mended")
+	s.equal(t)
+}
+
+// TestRulesByColumn: what was written before the rule began is judged by the old
+// one, what follows by the highest value.
+func TestRulesByColumn(t *testing.T) {
 	s := newAgain(t, servers.LogKinds()[0])
-	require.NoError(t, s.run(t, "policy: newest", false, func(*pair.Pair) {}))
+	require.NoError(t, s.run(t, "policy: newest", func(*pair.Pair) {}))
 	clash := func() {
-		_, err := s.sides[1].Exec("REPLACE INTO shop.plain VALUES (1, 'higher and older', 9)")
+		_, err := s.sides[0].Exec("DO SLEEP(1.1)") // the log says whole seconds
 		require.NoError(t, err)
-		// The log says whole seconds.
+		_, err = s.sides[1].Exec("REPLACE INTO shop.plain VALUES (1, 'higher and older', 9)")
+		require.NoError(t, err)
 		_, err = s.sides[0].Exec("DO SLEEP(1.1)")
 		require.NoError(t, err)
 		_, err = s.sides[0].Exec("REPLACE INTO shop.plain VALUES (1, 'newer', 0)")
@@ -252,10 +297,10 @@ func TestRulesJudgedBefore(t *testing.T) {
 	}
 	clash()
 	rules := "policy: newest-by-column, columns: [n], tables: {shop.sums: {policy: newest}}"
-	require.NoError(t, s.run(t, rules, true, func(*pair.Pair) { s.equal(t) }))
+	require.NoError(t, s.run(t, rules, func(p *pair.Pair) { s.settled(t, p) }))
 	require.Equal(t, "1|newer|0\n", dump(t, s.sides[1], "SELECT * FROM shop.plain"))
 	clash()
-	require.NoError(t, s.run(t, rules, false, func(*pair.Pair) { s.equal(t) }))
+	require.NoError(t, s.run(t, rules, func(p *pair.Pair) { s.settled(t, p) }))
 	require.Equal(t, "1|higher and older|9\n", dump(t, s.sides[0], "SELECT * FROM shop.plain"))
 }
 
@@ -263,19 +308,19 @@ func TestRulesJudgedBefore(t *testing.T) {
 // follows.
 func TestRulesAfterStop(t *testing.T) {
 	s := newAgain(t, servers.LogKinds()[0])
-	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) {}))
+	require.NoError(t, s.run(t, "policy: stop", func(*pair.Pair) {}))
 	for i, db := range s.sides {
 		_, err := db.Exec("INSERT INTO shop.plain VALUES (1, ?, 0)", i)
 		require.NoError(t, err)
 	}
 	for range 2 {
-		require.Error(t, s.run(t, "policy: stop", false, func(*pair.Pair) { t.Error("it runs") }))
+		require.Error(t, s.run(t, "policy: stop", func(*pair.Pair) { t.Error("it runs") }))
 	}
-	require.NoError(t, s.run(t, "policy: site, site: a", false, func(*pair.Pair) { s.equal(t) }))
+	require.NoError(t, s.run(t, "policy: site, site: a", func(*pair.Pair) { s.equal(t) }))
 	require.Equal(t, "0\n", dump(t, s.sides[1], "SELECT v FROM shop.plain"))
-	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) {}))
+	require.NoError(t, s.run(t, "policy: stop", func(*pair.Pair) {}))
 	_, err := s.sides[1].Exec("DELETE FROM duplex.rules WHERE number = 3") // as if the run had been killed before it wrote it
 	require.NoError(t, err)
-	require.NoError(t, s.run(t, "policy: stop", false, func(*pair.Pair) { s.equal(t) }))
+	require.NoError(t, s.run(t, "policy: stop", func(*pair.Pair) { s.equal(t) }))
 	require.Equal(t, "3\n", dump(t, s.sides[1], "SELECT COUNT(*) FROM duplex.rules"))
 }

@@ -35,15 +35,23 @@ func TestTurns(t *testing.T) {
 
 func TestRuleChanges(t *testing.T) {
 	r := func(p config.Policy) rule { return rule{Policy: p} }
-	h := history{{0, tableRules{"same": r(config.PolicyStop), "gone": r(config.PolicyStop), "stopped": r(config.PolicyStop), "adds": r(config.PolicyStop), "site": {config.PolicySite, "a", nil}}}}
+	h := history{{0, tableRules{"same": r(config.PolicyStop), "gone": r(config.PolicyStop), "stopped": r(config.PolicyStop), "adds": r(config.PolicyNewest), "site": {config.PolicySite, "a", nil}}}}
 	want := tableRules{"same": r(config.PolicyStop), "new": r(config.PolicyDelta), "stopped": r(config.PolicyNewest), "adds": r(config.PolicyDelta), "site": {config.PolicySite, "b", nil}}
-	now, later := h.changes(want)
+	now, later, err := h.changes(want)
+	require.NoError(t, err)
 	require.Equal(t, []string{"new", "stopped"}, now)
 	require.Equal(t, []string{"adds", "site"}, later)
+	require.Equal(t, tableRules{"adds": r(config.PolicyDelta)}, want.sums(later))
 	require.Equal(t, tableRules{
-		"same": r(config.PolicyStop), "gone": r(config.PolicyStop), "stopped": r(config.PolicyNewest), "adds": r(config.PolicyStop),
+		"same": r(config.PolicyStop), "gone": r(config.PolicyStop), "stopped": r(config.PolicyNewest), "adds": r(config.PolicyNewest),
 		"site": {config.PolicySite, "a", nil}, "new": r(config.PolicyDelta),
 	}, h.with(want, now))
 	require.Equal(t, "site a", rule{config.PolicySite, "a", nil}.String())
 	require.Equal(t, "delta (n, m)", rule{config.PolicyDelta, "", []string{"n", "m"}}.String())
+
+	for _, p := range []config.Policy{config.PolicyDelta, config.PolicyNewestByColumn} {
+		_, _, err = h.changes(tableRules{"stopped": {Policy: p, Columns: []string{"n"}}})
+		require.ErrorIs(t, err, ErrRules)
+		require.ErrorContains(t, err, "stopped from stop to "+string(p)+" (n)")
+	}
 }

@@ -36,9 +36,7 @@ const (
 type Options struct {
 	Until Until
 	Spool string // folder for large transactions; "" is the system's
-	// RulesNow lets conflict rules change that cannot while the sites are written.
-	RulesNow bool
-	Log      *slog.Logger
+	Log   *slog.Logger
 }
 
 // A Run is one run of a project in this process.
@@ -60,7 +58,7 @@ func New(p *config.Project, o Options) *Run {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Run{project: p, options: o, pair: pair.New(pair.Config{Project: p, Spool: o.Spool, RulesNow: o.RulesNow, Log: o.Log})}
+	return &Run{project: p, options: o, pair: pair.New(pair.Config{Project: p, Spool: o.Spool, Log: o.Log})}
 }
 
 // ErrFixed says that a project file differs in what cannot change during a run.

@@ -181,8 +181,8 @@ func Ablations() []Ablation {
 		{Name: "foreign keys: a row that is without its parent after a copy is placed anew", Options: orphaned.but(Rooted)},
 		{Name: "a parked row is looked at again when its mark is read", Options: torn.but(LookTwice), Times: 5, Rare: true},
 		{Name: "a new rule holds from a version on", Options: changed.but(FromVersion)},
-		{Name: "sums: only what is written under one rule adds up", Options: begins.but(Turns)},
-		{Name: "sums: what comes in before they begin is decided at the end of the log", Options: begins.but(BeforeSums)},
+		{Name: "delta: only what was written under one rule adds up", Options: begins.but(Turns)},
+		{Name: "delta: what comes in before sums begin is decided at the end of the log", Options: begins.but(BeforeSums)},
 		{Name: "newest by column: writes of one row do not share a group", Options: byColumn.but(Apart)},
 		{Name: "the wait for the end of the log (spares sights only)", Options: plain.but(Barrier), Harmless: true},
 	}
