@@ -187,11 +187,11 @@ func TestRulesChangeInARun(t *testing.T) {
 	require.NoError(t, s.run(t, "policy: newest", func(p *pair.Pair) {
 		stop := make(chan struct{})
 		writers := s.write(t, stop)
-		for n, rules := range []string{"policy: site, site: a", "policy: site, site: b"} {
-			p.Change(s.project(t, rules))
+		for n, x := range []struct{ policy, more string }{{"site", "site: a"}, {"newest-by-column", "columns: [n]"}, {"site", "site: b"}} {
+			p.Change(s.project(t, "policy: "+x.policy+", "+x.more))
 			for _, db := range s.sides {
 				s.count(t, db, n+2, "SELECT COUNT(*) FROM duplex.rules")
-				s.count(t, db, 1, "SELECT COUNT(*) FROM duplex.conflict WHERE policy = 'site' AND id > "+newest(t, db))
+				s.count(t, db, 5, "SELECT COUNT(*) FROM duplex.conflict WHERE policy = '"+x.policy+"' AND id > "+newest(t, db))
 			}
 		}
 		close(stop)
@@ -200,7 +200,7 @@ func TestRulesChangeInARun(t *testing.T) {
 		require.NoError(t, p.Barrier(t.Context()), "what the readers have mended")
 		s.equal(t)
 	}))
-	require.Equal(t, "3\n", dump(t, s.sides[0], "SELECT COUNT(*) FROM duplex.rules"))
+	require.Equal(t, "4\n", dump(t, s.sides[0], "SELECT COUNT(*) FROM duplex.rules"))
 }
 
 func newest(t *testing.T, db *sql.DB) string {
