@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os/exec"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -34,18 +36,18 @@ func lagKernels(k *kernels) []competitor {
 			return t.exec(ctx, "CREATE DATABASE "+database, createProbes)
 		}, func(ctx context.Context, s *sample, t *server) error {
 			w := newWay(0, k.txns)
-			err := w.write(ctx, t)
+			err := w.write(ctx, t, pace, 1, probe)
 			s.Parts = map[string]float64{}
 			note(s.Parts, "commit", w.begun, w.committed)
 			return err
 		}, false),
 		k.on(ours, k.txns, func(ctx context.Context, s *sample, t *server) (err error) {
 			if err = k.duplex(ctx, s, t); err == nil {
-				end, err = k.running(ctx, t)
+				end, err = k.carry(ctx, k.source, t)
 			}
 			return err
 		}, func(ctx context.Context, s *sample, t *server) error {
-			first, err := k.lastProbe(ctx)
+			first, err := k.source.lastProbe(ctx)
 			if err == nil {
 				err = k.follow(ctx, s, t, newWay(first, k.txns))
 			}
@@ -56,20 +58,20 @@ func lagKernels(k *kernels) []competitor {
 
 const createProbes = "CREATE TABLE " + probes + " (n bigint NOT NULL PRIMARY KEY)"
 
-func (k *kernels) lastProbe(ctx context.Context) (n int, err error) {
-	err = k.source.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(n), 0) FROM "+probes).Scan(&n)
+func (s *server) lastProbe(ctx context.Context) (n int, err error) {
+	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(n), 0) FROM "+probes).Scan(&n)
 	return n, err
 }
 
-// running starts the program for as long as it is needed, and returns when it
+// carry starts the program for as long as it is needed, and returns when it
 // carries rows.
-func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) error, err error) {
-	file, err := k.project(k.source, t)
+func (r *rig) carry(ctx context.Context, from, to *server) (end func(s *sample) error, err error) {
+	file, err := r.project(from, to)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, k.program, "run", file, "--skip-check")
+	cmd := exec.CommandContext(ctx, r.program, "run", file, "--skip-check")
 	var log bytes.Buffer
 	cmd.Stderr, cmd.Stdout = &log, &log
 	var own sample
@@ -86,9 +88,9 @@ func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) e
 		s.PeakRSS = max(s.PeakRSS, own.PeakRSS)
 		return nil
 	}
-	n, err := k.lastProbe(ctx)
+	n, err := from.lastProbe(ctx)
 	if err == nil {
-		err = k.source.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, n+1))
+		err = from.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, n+1))
 	}
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
@@ -97,7 +99,7 @@ func (k *kernels) running(ctx context.Context, t *server) (end func(s *sample) e
 		case <-ended:
 			err = fmt.Errorf("duplex ended: %w: %s", left, log.Bytes())
 		case <-look.C:
-			err = t.db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE n = %d", probes, n+1)).Scan(&there)
+			err = to.db.QueryRowContext(ctx, fmt.Sprintf("SELECT COUNT(*) FROM %s WHERE n = %d", probes, n+1)).Scan(&there)
 		}
 	}
 	if err != nil {
@@ -118,24 +120,40 @@ func newWay(first, n int) *way {
 	return &way{first, at(), at(), at(), at()}
 }
 
-// write commits the transactions, one each pace.
-func (w *way) write(ctx context.Context, s *server) error {
-	tick := time.NewTicker(pace)
-	defer tick.Stop()
-	for i := range w.begun {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-		w.begun[i] = time.Now()
-		if err := s.exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, w.first+i+1)); err != nil {
-			return err
-		}
-		w.committed[i] = time.Now()
+// write commits the transactions, one each pace, on so many connections; statement
+// gives the text of a number.
+func (w *way) write(ctx context.Context, s *server, pace time.Duration, writers int, statement func(r *rand.Rand, n int) string) error {
+	began := time.Now()
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for n := range writers {
+		g.Go(func() error {
+			conn, err := s.db.Conn(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close() }()
+			dice := rand.New(rand.NewPCG(uint64(w.first), uint64(n)))
+			for i := int(next.Add(1)) - 1; i < len(w.begun); i = int(next.Add(1)) - 1 {
+				select {
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				case <-time.After(time.Until(began.Add(time.Duration(i) * pace))):
+				}
+				text := statement(dice, w.first+i+1)
+				w.begun[i] = time.Now()
+				if err := again(ctx, conn, text); err != nil {
+					return err
+				}
+				w.committed[i] = time.Now()
+			}
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
 }
+
+func probe(_ *rand.Rand, n int) string { return fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, n) }
 
 // follow has the transactions written, and notes where they are.
 func (k *kernels) follow(ctx context.Context, s *sample, t *server, w *way) error {
@@ -147,7 +165,7 @@ func (k *kernels) follow(ctx context.Context, s *sample, t *server, w *way) erro
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.read(ctx, k.source, end) })
 	g.Go(func() error { return w.look(ctx, t) })
-	g.Go(func() error { return w.write(ctx, k.source) })
+	g.Go(func() error { return w.write(ctx, k.source, pace, 1, probe) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -193,7 +211,7 @@ func (w *way) look(ctx context.Context, t *server) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for low := 0; low < len(w.visible); {
-		seen, err := w.behind(ctx, t.db, w.first+low)
+		seen, err := between(ctx, t.db, w.first+low, w.first+len(w.visible))
 		if err != nil {
 			return err
 		}
@@ -215,9 +233,9 @@ func (w *way) look(ctx context.Context, t *server) error {
 	return nil
 }
 
-// behind gives the numbers behind one.
-func (w *way) behind(ctx context.Context, db *sql.DB, n int) (out []int, err error) {
-	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT n FROM %s WHERE n > %d", probes, n))
+// between gives the numbers behind one, up to another.
+func between(ctx context.Context, db *sql.DB, from, to int) (out []int, err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT n FROM %s WHERE n > %d AND n <= %d", probes, from, to))
 	if err != nil {
 		return nil, err
 	}
@@ -232,8 +250,8 @@ func (w *way) behind(ctx context.Context, db *sql.DB, n int) (out []int, err err
 	return out, rows.Err()
 }
 
-// note adds the median and the 99th percentile of the times between, in
-// seconds.
+// note adds the median, the 99th percentile and the greatest of the times between,
+// in seconds.
 func note(parts map[string]float64, name string, from, to []time.Time) {
 	var took []time.Duration
 	for i := range from {
@@ -242,4 +260,5 @@ func note(parts map[string]float64, name string, from, to []time.Time) {
 	slices.Sort(took)
 	parts[name+" p50"] = took[len(took)/2].Seconds()
 	parts[name+" p99"] = took[len(took)*99/100].Seconds()
+	parts[name+" max"] = took[len(took)-1].Seconds()
 }

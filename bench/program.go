@@ -16,7 +16,7 @@ import (
 // partOrder is the order of what a run spends its time on.
 var partOrder = []string{
 	"connecting", "schema", "full", "indexes", "incremental", "dump", "load",
-	"commit p50", "commit p99", "in the log p50", "in the log p99", "from log to target p50", "from log to target p99", "lag p50", "lag p99",
+	"commit p50", "commit p99", "in the log p50", "in the log p99", "from log to target p50", "from log to target p99", "lag p50", "lag p99", "lag max",
 }
 
 // runDuplex runs the program from its start until it has caught up. Profiles

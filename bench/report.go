@@ -167,7 +167,7 @@ func (r *result) printParts(out io.Writer) {
 		}
 		fmt.Fprintf(out, "  %s, median seconds:", name)
 		for _, p := range order {
-			fmt.Fprintf(out, " %s %.3f", p, spreadOf(parts[p]).Median)
+			fmt.Fprintf(out, " %s %.4f", p, spreadOf(parts[p]).Median)
 		}
 		fmt.Fprintln(out)
 	}

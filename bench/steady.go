@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"duplex/test/tenant"
+)
+
+// steady makes the contests of transactions that come at a given rate: how long
+// each is on its way from the answer to its commit until a reader of the other site
+// sees it. Beside duplex there is native replication, in the same directions.
+func steady(o *options) ([]contest, error) {
+	var out []contest
+	for _, f := range []struct {
+		name, title string
+		twoWay      bool
+		rate        int // of each site that is written
+	}{
+		{"steady-one", "one site is written", false, 1000},
+		{"steady-both", "both sites are written", true, 500},
+	} {
+		out = append(out, contest{
+			name: f.name,
+			title: fmt.Sprintf("lag at %d transactions/s a site, an UPDATE and an INSERT each; %s; %s of them; table of %s rows",
+				f.rate, f.title, number(float64(o.txns)), number(float64(o.rows))),
+			unit: "txn",
+			open: func(ctx context.Context, r *rig) ([]competitor, error) { return openSteady(ctx, r, f.twoWay, f.rate) },
+		})
+	}
+	return out, nil
+}
+
+// A flow is the transactions that are written at one site and looked for at the
+// other.
+type flow struct {
+	*way
+	from, to *server
+	ids      span
+}
+
+func openSteady(ctx context.Context, r *rig, twoWay bool, rate int) ([]competitor, error) {
+	if err := equalFirst(ctx, r); err != nil {
+		return nil, err
+	}
+	r.twoWay = twoWay
+	once := func(name string, begin func(ctx context.Context, s *sample, flows []*flow) (end func(s *sample) error, err error)) competitor {
+		return competitor{name, func(ctx context.Context, _ int) (sample, error) {
+			return r.steady(ctx, twoWay, rate, begin)
+		}}
+	}
+	out := []competitor{once(ours, func(ctx context.Context, _ *sample, flows []*flow) (func(s *sample) error, error) {
+		return r.carry(ctx, flows[0].from, flows[0].to)
+	})}
+	if r.kind == string(tenant.MariaDB) { // on MySQL 5.6 nothing tells the two logs apart but the servers' numbers
+		out = append(out, once("native", r.replicate))
+	}
+	return out, nil
+}
+
+// equalFirst makes the two servers that every run begins with: equal, with a table
+// whose rows are looked for.
+func equalFirst(ctx context.Context, r *rig) error {
+	r.twoWay = true
+	a, err := r.start(ctx, firstA, sourceID, "")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(fill(ctx, a, r.rows), a.exec(ctx, createProbes)); err != nil {
+		return err
+	}
+	b, err := r.start(ctx, firstB, targetID, "")
+	if err != nil {
+		return err
+	}
+	r.say("  copying the rows to the other site")
+	if err := r.runDuplex(ctx, &sample{}, a, b, ""); err != nil {
+		return err
+	}
+	return errors.Join(r.stop(ctx, a), r.stop(ctx, b))
+}
+
+// steady measures one competitor, which begin lets carry changes until end.
+func (r *rig) steady(ctx context.Context, twoWay bool, rate int,
+	begin func(ctx context.Context, s *sample, flows []*flow) (end func(s *sample) error, err error)) (s sample, err error) {
+	a, err := r.start(ctx, "a", sourceID, firstA)
+	if err != nil {
+		return s, err
+	}
+	b, err := r.start(ctx, "b", targetID, firstB)
+	if err != nil {
+		return s, err
+	}
+	const numberA, numberB = 1 << 30, 1 << 40 // beyond that of carry
+	half := r.rows / 2
+	flows := []*flow{{newWay(numberA, r.txns), a, b, span{1, half}}}
+	if twoWay {
+		flows = []*flow{{newWay(numberA, r.txns/2), a, b, span{1, half}}, {newWay(numberB, r.txns/2), b, a, span{1 + half, half}}}
+	}
+	end, err := begin(ctx, &s, flows)
+	if err != nil {
+		return s, err
+	}
+	s, err = measure(ctx, r.txns, a, b, func(s *sample) error {
+		g, ctx := errgroup.WithContext(ctx)
+		for _, f := range flows {
+			g.Go(func() error { return f.look(ctx, f.to) })
+			g.Go(func() error { return f.write(ctx, f.from, time.Second/time.Duration(rate), 8, f.statement) })
+		}
+		return g.Wait()
+	})
+	if err = errors.Join(err, end(&s)); err != nil {
+		return s, err
+	}
+	if err := equal(ctx, a, b); err != nil {
+		return s, err
+	}
+	var from, to []time.Time
+	for _, f := range flows {
+		from, to = append(from, f.committed...), append(to, f.visible...)
+	}
+	s.Parts = map[string]float64{}
+	note(s.Parts, "lag", from, to)
+	return s, errors.Join(r.end(a), r.end(b))
+}
+
+// statement is a flow's transaction number n.
+func (f *flow) statement(r *rand.Rand, n int) string {
+	text := append([]byte("BEGIN; "), appendUpdate(nil, r, f.ids)...)
+	return string(fmt.Appendf(text, "; INSERT INTO %s VALUES (%d); COMMIT", probes, n))
+}
+
+// replicate lets the servers replicate by themselves until end.
+func (r *rig) replicate(ctx context.Context, _ *sample, flows []*flow) (end func(s *sample) error, err error) {
+	for i, s := range []*server{flows[0].from, flows[0].to} { // each site's own transactions are of a domain of their own
+		if err := s.exec(ctx, "RESET MASTER", fmt.Sprintf("SET GLOBAL gtid_domain_id = %d", i+1)); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range flows {
+		b := &stretch{rig: r, source: f.from}
+		if err := f.to.exec(ctx, "SET GLOBAL gtid_slave_pos = ''", "SET GLOBAL slave_parallel_threads = 0",
+			b.master()+", MASTER_USE_GTID = slave_pos", "START SLAVE"); err != nil {
+			return nil, err
+		}
+	}
+	return func(*sample) error {
+		for _, f := range flows {
+			conn, err := f.to.db.Conn(ctx)
+			if err != nil {
+				return err
+			}
+			err = errors.Join(slaveError(ctx, conn), f.to.exec(ctx, "STOP SLAVE"), conn.Close())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
