@@ -126,6 +126,9 @@ const shop = "CREATE TABLE shop.t (id int PRIMARY KEY, u int NULL UNIQUE, v varc
 func TestBothWays(t *testing.T) {
 	for _, kind := range servers.LogKinds() {
 		t.Run(string(kind), func(t *testing.T) {
+			if kind == servers.OceanBase {
+				t.Skip("the kernel has no CHECKSUM TABLE, and of UPDATE IGNORE its materialized view log has half; test/e2e has it both ways")
+			}
 			a, b := newSide(t, "a", kind), newSide(t, "b", kind)
 			for _, s := range []*side{a, b} {
 				s.exec(t, "CREATE DATABASE shop", shop, "CREATE TABLE shop.pair (x int, y varbinary(10), z text, PRIMARY KEY (x, y))")

@@ -150,6 +150,9 @@ func TestUnfitServers(t *testing.T) {
 
 	for _, kind := range servers.LogKinds() {
 		t.Run("filtered-"+string(kind), func(t *testing.T) {
+			if kind == servers.OceanBase {
+				t.Skip("its log is not filtered by flags")
+			}
 			filtered := servers.For(t, kind, flags, servers.WithFlags("--auto-increment-offset=2", "--binlog-ignore-db=duplex"))
 			r.reset(t)
 			r.addressB, r.wait = filtered.Addr(), 2*time.Second
