@@ -64,7 +64,14 @@ func (m *moments) pass(ctx context.Context) error {
 // more, or that its table has changed since: then another one is next. A job whose
 // moment could not be taken has lost none.
 func (m *moments) lost(j *job, err error) bool {
-	if class := tenant.Classify(err); j.moment == nil || j.moment.at == "" || class != tenant.Snapshot && class != tenant.Schema {
+	const redefined = 1412 // a table, or it was emptied, since the statement began
+	class := tenant.Classify(err)
+	switch {
+	case j.moment == nil:
+		return false
+	case j.moment.at == "":
+		return tenant.Code(err) == redefined
+	case class != tenant.Snapshot && class != tenant.Schema:
 		return false
 	}
 	m.mu.Lock()

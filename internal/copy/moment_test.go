@@ -66,6 +66,7 @@ func TestMomentNotTaken(t *testing.T) {
 	var m moments
 	for _, number := range []uint16{4138, 1412, 1146} {
 		require.False(t, m.lost(&job{}, &mysql.MySQLError{Number: number}))
+		require.Equal(t, number == 1412, m.lost(&job{moment: &moment{}}, &mysql.MySQLError{Number: number}), "of a server that keeps no states")
 		require.True(t, m.lost(&job{moment: &moment{at: " AS OF SNAPSHOT 1"}}, &mysql.MySQLError{Number: number}))
 	}
 }
