@@ -65,6 +65,7 @@ type Applier struct {
 	rules     func(table string) *conflict.Rule // nil: the newest write stays
 	parked    *Parked
 	idle      *sync.Cond // the mender has nothing to do
+	mending   sync.Mutex // held while something is mended, and while a statement is met: a row that comes back is not there to be locked
 
 	mu    sync.Mutex
 	plans map[*change.Table]*plan
@@ -186,6 +187,7 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 	if a.window.skip.Has(n.seq) && !a.window.copying() { // nothing waits for it, and its tables may be others by now
 		return n, nil
 	}
+	a.clears(n)
 	var scratch [256]byte
 	err := txn.Rows.Each(func(row *change.Row) error {
 		p, err := a.plan(ctx, row.Table, &txn.Stamp)
@@ -221,6 +223,21 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 		n.deps = nil
 	}
 	return n, err
+}
+
+// clears notes the tables in copy that a statement takes all rows out of.
+func (a *Applier) clears(n *node) {
+	if n.txn.DDL == nil {
+		return
+	}
+	s := schema.Classify(n.txn.DDL.Text, n.txn.DDL.Database)
+	for _, o := range s.Objects {
+		database, name := a.cfg.Place(o.Database, o.Name)
+		t := string((&change.Table{Database: database, Name: name}).AppendName(nil))
+		if s.Verb == schema.Truncate && a.window.inCopy(t) {
+			n.touch = append(n.touch, touch{table: t})
+		}
+	}
 }
 
 // addTouch notes a row of a table in copy; of a large transaction, or without an

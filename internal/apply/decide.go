@@ -139,6 +139,9 @@ func (t *target) lookup(b *batch) (err error) {
 
 func (t *target) resolveRow(n *net, reach conflict.Reach) error {
 	p := n.plan
+	if p == t.emptied { // the source did not say what it took away
+		n.before, n.step.Before = n.current, n.current
+	}
 	n.plain = n.local == nil && (reach == conflict.AtEnd || !n.exact(t.carried)) && p.equal(n.before, n.current)
 	if n.plain {
 		n.out = conflict.Outcome{Wrote: true, After: n.after, Txn: n.lastStep().Txn}

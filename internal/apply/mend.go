@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"duplex/internal/conflict"
 	"duplex/internal/tenant"
@@ -76,7 +78,9 @@ func (m *mender) mendAll(ctx context.Context) error {
 		}
 		t := &target{lane: m.lane}
 		t.begin(m.record(nil))
+		m.mending.Lock()
 		err := t.mend(ctx, tasks)
+		m.mending.Unlock()
 		if err == nil {
 			pause, failed = firstPause, 0
 			m.count.decided(t.conflicts)
@@ -94,7 +98,7 @@ func (m *mender) mendAll(ctx context.Context) error {
 		if rerr := t.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
-		if !class.Undone() && class != tenant.Duplicate {
+		if !class.Undone() && class != tenant.Duplicate && !errors.Is(err, errOvertaken) {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
 		failed++
@@ -168,10 +172,45 @@ func (t *target) mend(ctx context.Context, tasks []*conflict.Task) error {
 	s := t.newScript(ctx)
 	t.mark(s, true)
 	p.moves(s, moves)
+	if p.absent(moves) {
+		if err := t.finish(s, false); err != nil {
+			return err
+		}
+		if err := p.still(ctx, tasks, plans, moves); err != nil {
+			return err
+		}
+		s = t.newScript(ctx)
+	}
 	if err := t.finish(s, true); err != nil {
 		return err
 	}
 	p.settled(moves)
+	return nil
+}
+
+// absent reports whether rows are put into their table that were not there, and
+// so could not be locked.
+func (p *placer) absent(moves []conflict.Move) bool {
+	return slices.ContainsFunc(moves, func(m conflict.Move) bool { return m.Put != nil && p.held[m.Key].table == nil })
+}
+
+// still fails with errOvertaken if the target's application wrote rows, or emptied
+// their table, before they were put there, so that other things are to be done.
+// From here on it cannot: they are locked.
+func (p *placer) still(ctx context.Context, tasks []*conflict.Task, plans []*conflict.Plan, moves []conflict.Move) error {
+	if err := p.site.End(ctx); err != nil {
+		return err
+	}
+	again := make([]*conflict.Plan, len(plans))
+	now, want, needed := p.plan(p.planned(tasks, again), tasks)
+	if len(want)+len(needed) > 0 || !reflect.DeepEqual(now, moves) {
+		return errOvertaken
+	}
+	for i := range plans {
+		if (plans[i] == nil) != (again[i] == nil) || plans[i] != nil && plans[i].Write != again[i].Write {
+			return errOvertaken
+		}
+	}
 	return nil
 }
 

@@ -59,6 +59,11 @@ func (p *Parked) Claims(v conflict.Claim) bool {
 	return len(p.claims[v]) > 0
 }
 
+// Of gives the rows of a table that may be parked.
+func (p *Parked) Of(table string) []conflict.Key {
+	return slices.DeleteFunc(p.keys(), func(k conflict.Key) bool { return k.Table != table })
+}
+
 // any reports whether a parked row may wait for one of the values.
 func (p *Parked) any(values []conflict.Claim) bool { return slices.ContainsFunc(values, p.Claims) }
 

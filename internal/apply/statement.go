@@ -46,6 +46,8 @@ type Catalogue interface {
 // over, and what was done stands in ddl_log.
 func (t *target) statement(ctx context.Context, txn *change.Txn) error {
 	t.forgetPlans()
+	t.mending.Lock()
+	defer t.mending.Unlock()
 	if txn.DDL.Ours {
 		return t.write(ctx, newBatch(false), true)
 	}
@@ -147,7 +149,11 @@ func (t *target) carry(ctx context.Context, txn *change.Txn, st *checkpoint.Stat
 	if t.window.copying() && c.Renames() {
 		return t.refuse(ctx, txn, st, "a table gets another name while tables are being copied", remedy)
 	}
-	err = t.run(ctx, txn, &c, steps, st)
+	if steps[0].Empties {
+		err = t.empties(ctx, steps[0].Tables[0])
+	} else {
+		err = t.run(ctx, txn, &c, steps, st)
+	}
 	if r, ok := errors.AsType[*schema.Refusal](err); ok {
 		return t.refuse(ctx, txn, st, r.Reason, remedy)
 	}

@@ -29,7 +29,8 @@ type target struct {
 	logged    int
 	parks     []parkedVersion
 
-	redefined bool // a statement was run that changes what tables are
+	emptied   *plan // its rows go, whatever they hold; nil: of no table
+	redefined bool  // a statement was run that changes what tables are
 
 	head   []byte   // BEGIN and the fence; empty once sent
 	marked bool     // the checkpoint row, first among the writes, is sent

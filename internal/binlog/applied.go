@@ -3,6 +3,7 @@ package binlog
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -59,6 +60,9 @@ func (a *applied) mark(version int64, carried, notes []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(stamps) > 0 && slices.EqualFunc(a.Carried, stamps, func(x, y change.Stamp) bool { return x.Seq == y.Seq }) {
+		a.Carried, a.Notes = nil, conflict.Notes{} // the lane says it anew at the end of a large transaction, with all that it has to say
+	}
 	for i := range n.Keys {
 		k := &n.Keys[i]
 		k.Txn += len(a.Carried)
@@ -77,6 +81,7 @@ func (a *applied) mark(version int64, carried, notes []byte) error {
 	a.Notes.Judged = append(a.Notes.Judged, n.Judged...)
 	a.Notes.Restored = append(a.Notes.Restored, n.Restored...)
 	a.Notes.Placed = a.Notes.Placed || n.Placed
+	a.Notes.Emptied = append(a.Notes.Emptied, n.Emptied...)
 	a.Version = max(a.Version, version)
 	for _, s := range stamps {
 		a.Version = max(a.Version, s.Version)

@@ -33,8 +33,8 @@ type group struct {
 
 // A clearing says that a statement takes all rows out of a table.
 type clearing struct {
-	table string       // as keys have it
-	seen  *change.Seqs // what the peer had seen of this site that ran it first; nil: all that is remembered is void
+	table   string // as keys have it
+	empties bool   // by TRUNCATE, of the application
 }
 
 // id is the log's own name for the group.
@@ -226,7 +226,11 @@ func (r *Reader) stamp(t *change.Txn, at *cursor, committed int64) error {
 	t.Stamp = r.observer.Stamp(committed)
 	if t.DDL != nil {
 		for _, c := range r.cleared {
-			r.observer.Cleared(c.table, c.seen)
+			if v := t.Stamp.Version; c.empties && r.cfg.Conflicts.Carries != nil && r.cfg.Conflicts.Carries(v) && r.cfg.Conflicts.Rules(c.table).Empties(v) {
+				r.observer.Emptied(&t.Stamp, committed, c.table)
+			} else {
+				r.observer.Void(c.table)
+			}
 		}
 		r.cleared = nil
 	}

@@ -15,6 +15,7 @@ type Conflicts struct {
 	Rank, Peer int // of this site, and of the other one
 	Rules      func(table string) *conflict.Rule
 	Now        func(table string) *schema.Table // the table in whose layout rows are remembered; nil or nil: in that of the log
+	Carries    func(version int64) bool         // whether the peer is to follow a statement of this site; nil: none
 	Memory     int64                            // bytes that what the peer has not seen yet may take before it goes to files; 0: conflict.SpillBudget
 
 	// Of tables with unique keys besides their identity; nil where there are none.

@@ -18,6 +18,7 @@ type noParked struct{}
 
 func (noParked) Has(conflict.Key) bool      { return false }
 func (noParked) Claims(conflict.Claim) bool { return false }
+func (noParked) Of(string) []conflict.Key   { return nil }
 
 // twoWay makes the site's reader remember what is written there. Tables whose
 // name begins with u claim the text of their second column.

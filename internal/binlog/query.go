@@ -167,22 +167,21 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	}
 	ours := carried != nil || strings.HasPrefix(utf, change.OwnMark)
 	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
-	r.clears(&s, carried)
+	r.clears(&s, ours)
 	return nil
 }
 
 // clears notes the tables whose rows a statement takes away.
-func (r *Reader) clears(s *schema.Statement, carried *Carried) {
+func (r *Reader) clears(s *schema.Statement, ours bool) {
 	if r.cfg.Conflicts == nil || s.Verb != schema.Truncate && s.Verb != schema.DropTable {
 		return
 	}
 	for _, n := range s.Objects {
 		n = r.history.fold(n)
-		c := clearing{table: string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil))}
-		if s.Verb == schema.Truncate && carried != nil { // of a table that is dropped, all is void
-			c.seen = &carried.Seen
-		}
-		r.group.cleared = append(r.group.cleared, c)
+		r.group.cleared = append(r.group.cleared, clearing{
+			table:   string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)),
+			empties: s.Verb == schema.Truncate && !ours,
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package conflict
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 
@@ -16,8 +17,11 @@ type Index struct {
 	rules func(table string) *Rule
 	hot   hot // what is in memory
 	past  lately
-	bound uint64 // of Settle
-	buf   []byte // of the last image
+	// emptied is what took all rows out of a table, the latest write of each key of
+	// it that has no later entry.
+	emptied map[string]*emptying
+	bound   uint64 // of Settle
+	buf     []byte // of the last image
 
 	budget int64
 	dir    string
@@ -72,13 +76,13 @@ func (x *Index) Close() {
 	}
 }
 
-// Len is the number of keys held. Of those in files it counts some that are
+// Len is the number of keys held, a table that was emptied counts as one. Of those in files it counts some that are
 // settled, until the last of their file is.
 func (x *Index) Len() int {
 	if x.cold != nil {
-		return x.hot.count + x.cold.keys
+		return x.hot.count + x.cold.keys + len(x.emptied)
 	}
-	return x.hot.count
+	return x.hot.count + len(x.emptied)
 }
 
 // Bytes is about the memory that the index occupies.
@@ -113,7 +117,7 @@ func (x *Index) fail(err error) {
 
 // has reports whether a key of this hash may be in the index.
 func (x *Index) has(hash uint64) bool {
-	return x.hot.first(hash) != 0 || x.cold != nil && x.cold.head(hash) != 0
+	return len(x.emptied) > 0 || x.hot.first(hash) != 0 || x.cold != nil && x.cold.head(hash) != 0
 }
 
 // each goes over the entries of a hash. Whether they are lost and told may be
@@ -122,6 +126,9 @@ func (x *Index) each(hash uint64) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
 		for n := x.hot.first(hash); n != 0; n = x.hot.slot(n).next {
 			e := x.hot.entry(n)
+			if x.covered(e) {
+				continue
+			}
 			more := yield(e)
 			x.hot.judge(n, e.lost, e.told)
 			if !more {
@@ -130,6 +137,9 @@ func (x *Index) each(hash uint64) iter.Seq[*entry] {
 		}
 		all, changed := x.chain(hash), false
 		for _, e := range all {
+			if x.covered(e.entry) {
+				continue
+			}
 			lost, told := e.lost, e.told
 			more := yield(e.entry)
 			changed = changed || e.lost != lost || e.told != told
@@ -270,6 +280,15 @@ func (x *Index) Find(key Key) *Local { return x.FindHashed(key.Hash(), key) }
 
 // FindHashed is Find for who has the key's hash at hand.
 func (x *Index) FindHashed(hash uint64, key Key) *Local {
+	l := x.stored(hash, key)
+	if len(x.emptied) > 0 {
+		return x.over(l, hash, key.Table)
+	}
+	return l
+}
+
+// stored gives the key's entry, nil if there is none.
+func (x *Index) stored(hash uint64, key Key) *Local {
 	if n := x.hot.find(hash, key); n != 0 {
 		return x.local(x.hot.entry(n).local(x.rules(key.Table)), key)
 	}
@@ -304,4 +323,5 @@ func (x *Index) Settle(bound uint64) {
 	if x.cold != nil {
 		x.cold.settle(x.bound)
 	}
+	maps.DeleteFunc(x.emptied, func(_ string, w *emptying) bool { return w.Seq < x.bound })
 }

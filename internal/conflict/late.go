@@ -22,6 +22,11 @@ func (o *Observer) late(a *Applied, k KeyNote, row *Row) error {
 	if o.cfg.Without&WithoutLateCheck != 0 {
 		return nil
 	}
+	if row != nil {
+		o.expose(a, k, row.Key)
+	} else if pending != nil {
+		o.expose(a, k, pending.Key)
+	}
 	for e := range o.index.each(k.Hash) {
 		r := o.cfg.Rules(e.key.Table)
 		if row != nil && e.key != row.Key || e.told || e.lost && r.between(&e.write, &in).Policy == NewestByColumn ||

@@ -24,6 +24,10 @@ type Notes struct {
 	// Keys then holds every key that was written, and what else the log shows was
 	// only moved.
 	Placed bool
+	// Emptied names tables that the one transaction which is carried has emptied: of
+	// those rows the ones are gone that it was to take away, and the others are as
+	// they were.
+	Emptied []string
 }
 
 // A KeyNote names the transaction that wrote a key last.
@@ -109,7 +113,7 @@ var errNotes = errors.New("notes of a mark are malformed")
 // AppendNotes appends n in a form that ParseNotes reads; nothing for empty
 // notes, as most are.
 func AppendNotes(dst []byte, n *Notes) []byte {
-	if len(n.Keys)+len(n.Judged)+len(n.Restored) == 0 && !n.Placed {
+	if len(n.Keys)+len(n.Judged)+len(n.Restored)+len(n.Emptied) == 0 && !n.Placed {
 		return dst
 	}
 	format := byte(notesFormat)
@@ -122,6 +126,9 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 	for _, r := range n.Restored {
 		dst = binary.AppendUvarint(binary.LittleEndian.AppendUint64(dst, r.Hash), r.Seq)
 		dst = binary.AppendVarint(dst, r.Version)
+	}
+	for _, table := range n.Emptied {
+		dst = appendBytes(dst, table)
 	}
 	return dst
 }
@@ -196,7 +203,10 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	for range d.count(10) {
 		n.Restored = append(n.Restored, Restored{Hash: d.hash(), Seq: d.uvarint(), Version: d.varint()})
 	}
-	if d.bad || len(d.b) > 0 {
+	for len(d.b) > 0 {
+		n.Emptied = append(n.Emptied, string(d.bytes()))
+	}
+	if d.bad || len(n.Emptied) > 0 && txns != 1 {
 		return Notes{}, errNotes
 	}
 	return n, nil

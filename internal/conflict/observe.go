@@ -3,6 +3,7 @@ package conflict
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"duplex/internal/change"
 )
@@ -22,8 +23,10 @@ const (
 	WithoutMonotone
 	WithoutExactSeen
 	WithoutSecondLook
-	WithoutTurns      // what was written under an earlier rule is added up too
-	WithoutOwnTouched // what the application wrote is not remembered for the copy
+	WithoutTurns       // what was written under an earlier rule is added up too
+	WithoutOwnTouched  // what the application wrote is not remembered for the copy
+	WithoutEmptied     // a statement that empties a table is no write of its keys
+	WithoutEmptiedLate // what came where the peer emptied a table is not looked for
 )
 
 // ObserverConfig says whose log is observed.
@@ -179,7 +182,9 @@ func (o *Observer) Applied(a *Applied) error {
 	o.clock.Raise(a.Version)
 	o.seen.Add(a.Carried)
 	for _, key := range a.Parked {
-		o.recent.parking(key.Hash())
+		if !o.outrun(a, key) {
+			o.recent.parking(key.Hash())
+		}
 		o.lookAgain(key)
 	}
 	for _, j := range a.Notes.Judged {
@@ -188,7 +193,9 @@ func (o *Observer) Applied(a *Applied) error {
 	if len(a.Notes.Restored) > 0 || len(a.Carried) == 0 {
 		for _, j := range a.Notes.Restored {
 			o.touched(j.Hash)
-			o.recent.applied(j.Hash, Order{j.Version, o.cfg.Rank, 0})
+			if !o.written(j) {
+				o.recent.applied(j.Hash, Order{j.Version, o.cfg.Rank, 0})
+			}
 		}
 		return nil
 	}
@@ -199,7 +206,7 @@ func (o *Observer) Applied(a *Applied) error {
 			}
 		}
 	}
-	if err := o.rows(a); err != nil {
+	if err := errors.Join(o.rows(a), o.emptied(a)); err != nil {
 		return err
 	}
 	o.settle(a.Carried)
@@ -217,7 +224,7 @@ func (o *Observer) rows(a *Applied) error {
 	}
 	for i := range a.Rows {
 		row := &a.Rows[i]
-		k, written, err := a.note(notes, row.Key.Table, row.Key.Hash())
+		k, written, err := a.note(notes, row.Key.Table, row.Key.Hash(), row.After == nil)
 		if err == nil && written {
 			err = o.late(a, k, row)
 		}
@@ -227,7 +234,7 @@ func (o *Observer) rows(a *Applied) error {
 	}
 	for _, keys := range a.Keys {
 		for _, hash := range keys.Hashes {
-			k, written, err := a.note(notes, keys.Table, hash)
+			k, written, err := a.note(notes, keys.Table, hash, true)
 			if err != nil {
 				return err
 			}
@@ -259,12 +266,13 @@ func (a *Applied) shown(hash uint64) *Row {
 }
 
 // note gives what the mark says of a row that the log shows; false if that is no
-// write of the key, or was taken in as a silent one.
-func (a *Applied) note(notes *named, table string, hash uint64) (KeyNote, bool, error) {
+// write of the key, or was taken in as a silent one. gone says that the row is in
+// no place any more, as far as that is known.
+func (a *Applied) note(notes *named, table string, hash uint64, gone bool) (KeyNote, bool, error) {
 	k, ok := notes.find(hash)
 	switch {
-	case !ok && a.Notes.Placed: // it was moved, not written
-		return k, false, nil
+	case !ok && a.Notes.Placed: // it was moved, not written, unless the whole table was
+		return KeyNote{Hash: hash}, gone && slices.Contains(a.Notes.Emptied, table), nil
 	case !ok && len(a.Carried) > 1:
 		return k, false, fmt.Errorf("%w: %s", errMark, table)
 	}
@@ -283,6 +291,11 @@ func (o *Observer) Concerned(hash uint64) bool { return o.index.has(hash) || o.d
 
 // judged takes in that a local write is in the conflict log as overridden.
 func (o *Observer) judged(j Judged) {
+	for _, w := range o.index.emptied {
+		if w.Seq == j.Seq {
+			w.told[j.Hash] = true
+		}
+	}
 	for e := range o.index.each(j.Hash) {
 		if e.write.Seq == j.Seq {
 			e.lost, e.told = true, true
@@ -296,28 +309,5 @@ func (o *Observer) judged(j Judged) {
 			}
 			return
 		}
-	}
-}
-
-// overtaken takes in that the application wrote a key, on top of what has
-// overwritten a local write: that one is not put back any more. It is lost all
-// the same, and all that is left to do is to say so.
-func (o *Observer) overtaken(hash uint64) {
-	t := o.due[hash]
-	if t == nil {
-		return
-	}
-	delete(o.due, hash)
-	t.Restore, t.Stays = false, false
-	t.over = t.silent || t.Rule.sameContent(&t.Local, &t.In)
-}
-
-// touched takes in that a key was written: what waits to be done about it has
-// come too late.
-func (o *Observer) touched(hash uint64) {
-	if t := o.due[hash]; t != nil {
-		t.over = t.Restore
-		t.Stays = false
-		delete(o.due, hash)
 	}
 }

@@ -1,12 +1,17 @@
 package conflict
 
-import "duplex/internal/change"
+import (
+	"slices"
+
+	"duplex/internal/change"
+)
 
 // A ParkedView tells what is parked at the site, as it is now. Claims reports
 // whether a parked row claims a value, or needs it by a foreign key.
 type ParkedView interface {
 	Has(key Key) bool
 	Claims(v Claim) bool
+	Of(table string) []Key // the parked rows of a table
 }
 
 // recent is the observer's memory for the placement of rows with unique keys:
@@ -56,7 +61,7 @@ func (o *Observer) Recent(key Key) (Order, bool) {
 	if o.recent == nil {
 		return Order{}, false
 	}
-	if d, ok := o.recent.dated.get(key.Hash()); ok && d.packed&datedOrder != 0 {
+	if d, ok := o.recent.last(key); ok && d.packed&datedOrder != 0 {
 		return d.order(), true
 	}
 	if l := o.index.Find(key); l != nil {
@@ -71,8 +76,17 @@ func (o *Observer) Replaced(key Key) bool {
 	if o.recent == nil {
 		return false
 	}
-	d, ok := o.recent.dated.get(key.Hash())
+	d, ok := o.recent.last(key)
 	return (!ok || d.packed&datedParked == 0) && o.index.Find(key) != nil
+}
+
+// last is what we wrote after the application's last write of a key; false: nothing.
+func (r *recent) last(key Key) (dated, bool) {
+	d, ok := r.dated.get(key.Hash())
+	if w, emptied := r.index.emptied[key.Table]; emptied && d.before() <= w.Seq {
+		return dated{}, false
+	}
+	return d, ok
 }
 
 // begin takes in that another local transaction is read.
@@ -147,6 +161,26 @@ func (r *recent) parking(hash uint64) {
 	d, _ := r.dated.get(hash)
 	d.packed = r.next<<18 | d.packed&(1<<18-1) | datedParked
 	r.dated.put(hash, d)
+}
+
+// written reports whether the application has written the key after a local write
+// that was put back, and before that: what leaves no row in the table is not
+// locked.
+func (o *Observer) written(j Restored) (yes bool) {
+	for e := range o.index.each(j.Hash) {
+		yes = yes || e.write.Seq > j.Seq
+	}
+	return yes
+}
+
+// outrun is written of a row that was put back among the parked ones.
+func (o *Observer) outrun(a *Applied, key Key) bool {
+	i := slices.IndexFunc(a.Notes.Restored, func(j Restored) bool { return j.Hash == key.Hash() })
+	if i < 0 {
+		return false
+	}
+	l := o.index.Find(key)
+	return l != nil && l.Seq > a.Notes.Restored[i].Seq
 }
 
 // settle forgets what lies before the first unsettled local transaction. What is

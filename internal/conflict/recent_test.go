@@ -15,6 +15,7 @@ type nothing struct{}
 
 func (nothing) Has(conflict.Key) bool      { return false }
 func (nothing) Claims(conflict.Claim) bool { return false }
+func (nothing) Of(string) []conflict.Key   { return nil }
 
 // A log feeds an observer.
 type log struct {

@@ -81,6 +81,19 @@ func (r *Rule) ever(p Policy) bool {
 // and the earlier one may be what outranks a local write that nobody has read.
 func (r *Rule) Apart(version int64) bool { return r.At(version).Policy == NewestByColumn }
 
+// Empties reports whether a statement of a version that takes all rows out of a
+// table can be one write of all its keys: sums are kept of each key, and by columns
+// it would lose to every row that is there.
+func (r *Rule) Empties(version int64) bool {
+	for r.Policy != Delta && r.Policy != NewestByColumn {
+		if r.Next == nil || version < r.From {
+			return true
+		}
+		r = r.Next
+	}
+	return false
+}
+
 // between is the rule of two concurrent writes. Of two that were written under
 // different rules the newer one stays.
 func (r *Rule) between(a, b *Write) *Rule {

@@ -159,3 +159,26 @@ func (o *Observer) Done(t *Task) {
 	}
 	o.Task()
 }
+
+// overtaken takes in that the application wrote a key, on top of what has
+// overwritten a local write: that one is not put back any more. It is lost all
+// the same, and all that is left to do is to say so.
+func (o *Observer) overtaken(hash uint64) {
+	t := o.due[hash]
+	if t == nil {
+		return
+	}
+	delete(o.due, hash)
+	t.Restore, t.Stays = false, false
+	t.over = t.silent || t.Rule.sameContent(&t.Local, &t.In)
+}
+
+// touched takes in that a key was written: what waits to be done about it has
+// come too late.
+func (o *Observer) touched(hash uint64) {
+	if t := o.due[hash]; t != nil {
+		t.over = t.Restore
+		t.Stays = false
+		delete(o.due, hash)
+	}
+}

@@ -167,6 +167,9 @@ func (a *attempt) conflicts(r *route) *binlog.Conflicts {
 	}
 	in, p := a.back(r), a.cfg.Project
 	c := &binlog.Conflicts{Rank: p.Rank(r.link.From), Peer: p.Rank(r.link.To), Rules: in.rules, Memory: p.Limits.Memory / readerBudget}
+	if p.DDL != "" {
+		c.Carries = func(version int64) bool { return a.carries(r.link, version) }
+	}
 	byName := map[string]*schema.Table{}
 	for _, t := range in.known {
 		byName[sqlName(t)] = t

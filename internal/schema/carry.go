@@ -16,6 +16,9 @@ type Step struct {
 	// taken. Where they cannot tell, the step does no harm twice.
 	Tables []Name
 	Clears bool // it takes rows away that no row event speaks of
+	// Empties says that the one table is to have no rows, of those that the source's
+	// site knew; there is no SQL for that.
+	Empties bool
 }
 
 // A Carrying is a statement of a source's log that a target has to follow.
@@ -196,10 +199,10 @@ func (c *Carrying) drop(s *Statement) []Step {
 }
 
 func (c *Carrying) truncate(s *Statement) ([]Step, error) {
-	if c.TwoWay {
-		return nil, refuse("both sites are written, and a row that is written just then could stay at one: DELETE the rows instead")
-	}
 	t := c.Place(s.Objects[0])
+	if c.TwoWay {
+		return []Step{{Tables: []Name{t}, Empties: true}}, nil
+	}
 	out := c.step("TRUNCATE TABLE "+qualified(t.Database, t.Name), t)
 	out[0].Clears = true
 	return out, nil
@@ -230,7 +233,7 @@ func (c *Carrying) rename(s *Statement) ([]Step, error) {
 	case len(pairs) == 0: // the table is set aside: its successor comes in the next statement
 		return nil, nil
 	case c.TwoWay:
-		return nil, refuse("while both sites are written, rows of the old name may be under way")
+		return nil, refuse("while both sites are written, rows of the old name may be under way: without writers of the table, and behind a `duplex barrier`, rename it at both")
 	}
 	return c.step("RENAME TABLE "+strings.Join(pairs, ", "), tables...), nil
 }
@@ -329,7 +332,7 @@ func (c *Carrying) renamed(from, to Name) error {
 	case a != b:
 		return refuse("it takes %s.%s across the border of the project", from.Database, from.Name)
 	case c.TwoWay:
-		return refuse("while both sites are written, rows of the old name may be under way")
+		return refuse("while both sites are written, rows of the old name may be under way: without writers of the table, and behind a `duplex barrier`, rename it at both")
 	case c.Place(to) != to:
 		return refuse("the project's rename rules give %s.%s another name: rename it in a statement of its own", to.Database, to.Name)
 	}

@@ -14,6 +14,7 @@ type head struct {
 	version int64
 	after   []change.Value
 	seen    change.Seqs
+	empty   bool // it has emptied the table: it may have found no row
 }
 
 // account looks for acknowledged writes that have vanished: each must be
@@ -26,8 +27,13 @@ func (w *world) account() {
 	for i, s := range w.sites {
 		heads[i] = map[conflict.Key]head{}
 		for _, t := range s.out {
+			for _, k := range w.of(t.empties) {
+				h := head{seq: int(t.stamp.Seq), seen: t.stamp.Seen, empty: true}
+				heads[i][k] = h
+				agreed[i][k] = append(agreed[i][k], h)
+			}
 			for _, c := range t.rows {
-				h := head{int(t.stamp.Seq), t.stamp.Version, c.after, t.stamp.Seen}
+				h := head{seq: int(t.stamp.Seq), version: t.stamp.Version, after: c.after, seen: t.stamp.Seen}
 				heads[i][c.key] = h
 				agreed[i][c.key] = append(agreed[i][c.key], h)
 			}
@@ -62,7 +68,7 @@ func (w *world) accountAll(all [2]map[conflict.Key][]head) {
 				continue
 			}
 			for _, h := range writes {
-				if slices.ContainsFunc(all[1-id][key], func(o head) bool { return apart(h, o) && w.addsUp(key, h, o) }) {
+				if h.empty || slices.ContainsFunc(all[1-id][key], func(o head) bool { return apart(h, o) && w.addsUp(key, h, o) }) {
 					continue
 				}
 				if wrong := w.accountWrite(id, key, h, all[1-id][key]); wrong != "" {
@@ -116,7 +122,7 @@ func (w *world) addsUp(key conflict.Key, a, b head) bool {
 
 func (w *world) accountKey(at int, key conflict.Key, a head, other map[conflict.Key]head, count map[verdict]int, all [2]map[conflict.Key][]head) {
 	b, both := other[key]
-	if !both || !apart(a, b) || same(a.after, b.after) {
+	if !both || a.empty || b.empty || !apart(a, b) || same(a.after, b.after) {
 		return
 	}
 	if !w.tables[key.Table].Policy.Converges() || w.addsUp(key, a, b) {

@@ -140,6 +140,11 @@ func (w *world) truth() {
 	for i, s := range w.sites {
 		for _, t := range s.out {
 			o := conflict.Order{Version: t.stamp.Version, Rank: i}
+			for _, k := range w.of(t.empties) {
+				if r, ok := rows[k]; !ok || !r.order.Beats(o) {
+					rows[k] = placed{key: k, order: o}
+				}
+			}
 			for _, c := range t.rows {
 				if r, ok := rows[c.key]; !ok || !r.order.Beats(o) {
 					rows[c.key] = placed{key: c.key, after: w.added(c.key, i, t.stamp, c.after), order: o}

@@ -41,6 +41,7 @@ type Options struct {
 	Gaps    bool // the application commits where rows that were looked up are locked, but not those that were not there
 	Cuts    bool // links that deliver nothing for long
 	Copy    bool // site 1 begins empty and is filled while both are written
+	Empties bool // site 0 takes all rows out of tables, without row events
 	Lazy    bool // the wait for the end of the log is cut short at random
 	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
 	Without uint // rules left out: the constants below
@@ -81,6 +82,9 @@ const (
 	Announced
 	BeforeSums
 	Turns
+	Emptied
+	EmptiedLate
+	MendTwice
 )
 
 // without says which rules of the observer are left out.
@@ -92,6 +96,8 @@ func (o *Options) without() (w uint) {
 		{LookTwice, conflict.WithoutSecondLook},
 		{CopyOwn, conflict.WithoutOwnTouched},
 		{Turns, conflict.WithoutTurns},
+		{Emptied, conflict.WithoutEmptied},
+		{EmptiedLate, conflict.WithoutEmptiedLate},
 	} {
 		if o.Without&x.here != 0 {
 			w |= x.there

@@ -16,6 +16,7 @@ const (
 	stepChunk
 	stepLink
 	stepRules
+	stepEmpty
 )
 
 // A Step is one thing that happens. What it means depends on the state; it
@@ -55,6 +56,11 @@ func (o *Options) Make(seed uint64) Schedule {
 		}
 		if len(o.Policies) > 0 && dice.IntN(20) == 0 {
 			x.Kind = stepRules
+			s.Steps = append(s.Steps, x)
+			continue
+		}
+		if o.Empties && dice.IntN(25) == 0 {
+			x.Kind = stepEmpty
 			s.Steps = append(s.Steps, x)
 			continue
 		}
@@ -140,6 +146,8 @@ func (w *world) step(x Step) {
 		if w.Kills && dice.IntN(3) == 0 { // one process serves both sites
 			s.peer.restart()
 		}
+	case stepEmpty:
+		w.sites[0].empty(dice)
 	case stepRules:
 		w.changeRules(dice)
 	case stepLink:

@@ -16,7 +16,8 @@ type record struct {
 	local     bool
 	committed int64
 	rows      []rowChange
-	id        int // of a local transaction: which of the site's, in order
+	id        int    // of a local transaction: which of the site's, in order
+	empties   string // the table that it takes all rows out of
 
 	version int64 // of a mark
 	carried []change.Stamp

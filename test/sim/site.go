@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ type txn struct {
 	stamp     change.Stamp
 	committed int64
 	rows      []rowChange // a net for each key
+	empties   string      // a table
 	point     conflict.Point
 }
 
@@ -111,6 +113,9 @@ func (s *site) readAll() {
 
 func (s *site) readLocal(r *record) {
 	stamp := s.observer.Stamp(r.committed)
+	if r.empties != "" {
+		s.observer.Emptied(&stamp, r.committed, r.empties)
+	}
 	for _, c := range r.rows {
 		s.observer.Wrote(&stamp, r.committed, c.key, c.before, c.after)
 	}
@@ -124,7 +129,7 @@ func (s *site) readLocal(r *record) {
 		return
 	}
 	point := conflict.Point{Seq: stamp.Seq + 1, Version: stamp.Version, Seen: stamp.Seen, Position: position}
-	s.out = append(s.out, &txn{stamp: stamp, committed: r.committed, rows: nets(r.rows), point: point})
+	s.out = append(s.out, &txn{stamp: stamp, committed: r.committed, rows: nets(r.rows), empties: r.empties, point: point})
 }
 
 // nets joins the rows of one key.
@@ -171,7 +176,7 @@ func (s *site) readApplied(r *record) {
 func (s *site) mend(dice *rand.Rand) bool {
 	tasks := s.observer.Take(1 + dice.IntN(3))
 	for _, t := range tasks {
-		if s.locks[t.Key] != nil {
+		if s.locks[t.Key] != nil || s.emptying(t.Key.Table) {
 			return false
 		}
 	}
@@ -208,6 +213,7 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 	notes := conflict.Notes{Placed: true}
 	r = &record{version: -1 << 40}
 	planned := false
+	tables, before := maps.Clone(s.rows), maps.Clone(s.held)
 	for _, t := range tasks {
 		if t.Revisit {
 			if s.w.Without&Revisit == 0 {
@@ -238,11 +244,19 @@ func (s *site) mended(tasks []*conflict.Task) (r *record, logged []*conflict.Dec
 		s.w.stats.Late++
 	}
 	moves, ok := s.place(nil, writes, released, given, look...)
+	ok = ok && s.undisturbed(tasks, writes, moves, func() []conflict.Move {
+		again, _ := s.place(nil, writes, released, given, look...)
+		return again
+	}) && !s.cameFor(moves, tables)
 	if !ok || !planned && len(moves) == 0 {
 		return nil, nil, ok
 	}
 	s.move(moves, r)
 	for _, x := range written {
+		if s.rows[x.key] == nil && s.held[x.key] != before[x.key] { // the application has emptied the table meanwhile
+			s.over[x] = true
+			continue
+		}
 		s.writtenBy(x.key, x.by, false)
 	}
 	r.rows, r.notes = changes(writes), conflict.AppendNotes(nil, &notes)

@@ -37,6 +37,16 @@ func (s *site) Claims(v conflict.Claim) bool {
 	return false
 }
 
+func (s *site) Of(table string) []conflict.Key {
+	var out []conflict.Key
+	for _, k := range s.w.keys {
+		if k.Table == table && s.parked[k] != nil {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 func (s *site) claimant(key conflict.Key) conflict.Claimant {
 	c := conflict.Claimant{Key: key, Table: s.rows[key], Parked: s.parked[key]}
 	c.Stale = c.Parked != nil && s.w.Without&Replaced == 0 && (c.Table != nil || s.observer.Replaced(key))

@@ -38,7 +38,7 @@ func (s *site) begin(dice *rand.Rand) {
 			break
 		}
 		i := dice.IntN(len(s.inflight))
-		if s.free(group, i) {
+		if s.free(group, i) && (len(group) == 0 || group[0].empties == "") {
 			group = append(group, s.inflight[i])
 			s.inflight = append(s.inflight[:i:i], s.inflight[i+1:]...)
 		}
@@ -53,6 +53,11 @@ func (s *site) begin(dice *rand.Rand) {
 		for _, c := range t.rows {
 			w.add(s, i, c)
 		}
+		for _, k := range s.w.of(t.empties) {
+			if row := s.union(k); row != nil || s.parked[k] != nil {
+				w.add(s, i, rowChange{k, row, nil})
+			}
+		}
 	}
 	s.works = append(s.works, w)
 	s.w.say("site %d begins to apply %s", s.id, groupText(group))
@@ -63,6 +68,9 @@ const large = 3
 
 // comes notes what comes into the window, for the chunks of a copy.
 func (s *site) comes(t *txn) {
+	if came := s.came[t.empties]; came != nil {
+		came.AddLarge(t.stamp.Seq)
+	}
 	for _, c := range t.rows {
 		switch came := s.came[c.key.Table]; {
 		case came == nil:
@@ -87,6 +95,9 @@ func (s *site) window() []*txn {
 // group.
 func (s *site) free(group []*txn, i int) bool {
 	t := s.inflight[i]
+	if t.empties != "" && i+len(s.works)+len(group) > 0 { // it goes alone
+		return false
+	}
 	for _, o := range s.inflight[:i] {
 		if s.w.overlap(o, t) {
 			return false
@@ -185,6 +196,9 @@ func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach c
 	if c.Key != w.came {
 		c.Current = s.union(c.Key)
 	}
+	if w.group[0].empties != "" {
+		steps[0].Before = c.Current // whatever is there
+	}
 	c.Local = s.observer.Index().Find(c.Key)
 	c.Lately = func(image []change.Value) bool { return s.observer.Index().Lately(c.Key, image) }
 	return c.Resolve(w.carried, steps, reach)
@@ -192,6 +206,7 @@ func (s *site) resolve(w *work, c *conflict.Case, steps []conflict.Step, reach c
 
 func (s *site) commit(w *work) {
 	r := &record{version: -1 << 40}
+	s.between(w.group[0])
 	absent := s.absent(w)
 	writes := s.writes(w)
 	if w.duplicate() {
@@ -232,6 +247,7 @@ func (s *site) commit(w *work) {
 			s.writtenBy(c.Key, writeID{1 - s.id, int(w.carried[o.Txn].Stamp.Seq)}, false)
 		}
 	}
+	s.emptied(w.group[0])
 	r.rows = append(changes(writes), s.parkedAnew(writes, r.parked)...)
 	r.notes = s.notes(w, clash)
 	for _, t := range w.group {
@@ -273,7 +289,7 @@ func (w *work) duplicate() bool {
 // in its table: what is not there is not locked. It gives the row's key if the row
 // is there.
 func (s *site) inserts(w *work, absent func(conflict.Key) bool) (came conflict.Key) {
-	if !s.w.Gaps || s.dice.IntN(3) > 0 {
+	if !s.w.Gaps || len(w.cases) == 0 || s.dice.IntN(3) > 0 {
 		return conflict.Key{}
 	}
 	c := w.cases[s.dice.IntN(len(w.cases))]
@@ -338,6 +354,9 @@ func (s *site) notes(w *work, clash bool) []byte {
 				s.observer.Index().Lost(d.Key, d.In.After)
 			}
 		}
+	}
+	if table := w.group[0].empties; table != "" {
+		notes.Emptied = append(notes.Emptied, table)
 	}
 	if s.w.Without&Silent != 0 {
 		notes.Keys = slices.DeleteFunc(notes.Keys, func(k conflict.KeyNote) bool { return k.Silent })

@@ -41,10 +41,10 @@ func Worlds() []World {
 		o.Policies = among
 		return o
 	}
-	return []World{
+	return append([]World{
 		{"copy into a live pair", 4, Dense()},
-		{"without a copy", 3, plain},
-		{"kills, lost acknowledgements, a copy", 3, kills},
+		{"without a copy", 2, plain},
+		{"kills, lost acknowledgements, a copy", 2, kills},
 		{"kills, lost acknowledgements, two unique keys, a copy", 3, killed},
 		{"links cut, kills, two unique keys, a copy", 3, cut},
 		{"site, a copy", 2, table(Dense(), conflict.Site)},
@@ -53,20 +53,20 @@ func Worlds() []World {
 		{"newest by column, a unique key, a copy", 3, table(Unique(1), conflict.NewestByColumn)},
 		{"delta, updates only, kills", 3, sums()},
 		{"delta, links cut", 3, table(apart, conflict.Delta)},
-		{"delta, a copy", 3, table(Dense(), conflict.Delta)},
+		{"delta, a copy", 2, table(Dense(), conflict.Delta)},
 		{"delta, two unique keys, kills, a copy", 3, table(killed, conflict.Delta)},
 		{"overwrite, a unique key, a copy", 2, table(Unique(1), conflict.Overwrite)},
 		{"ignore, a unique key, a copy", 2, table(Unique(1), conflict.Ignore)},
 		{"stop, a unique key, a copy", 2, table(Unique(1), conflict.Stop)},
 		{"stop", 1, table(plain, conflict.Stop)},
-		{"one unique key, a copy", 3, Unique(1)},
-		{"two unique keys, a copy", 3, Unique(2)},
+		{"one unique key, a copy", 2, Unique(1)},
+		{"two unique keys, a copy", 2, Unique(2)},
 		{"three unique keys, a copy", 2, Unique(3)},
 		{"tables of several kinds, a copy", 2, mixed},
 		{"a foreign key", 2, Related(0)},
 		{"a foreign key, a copy", 2, copied(Related(0))},
 		{"a foreign key, unique keys, kills, links cut, a copy", 2, copied(torn)},
-		{"a foreign key, a unique key on both tables", 3, Related(1)},
+		{"a foreign key, a unique key on both tables", 2, Related(1)},
 		{"foreign keys on a unique key and on the table itself", 3, Related(0, Reference{Table: "a", Unique: true}, Reference{Table: "b"})},
 		{"foreign keys in a circle, kills, a copy", 2, circle()},
 		{"foreign keys over three tables, by site, links cut", 3, three()},
@@ -84,7 +84,29 @@ func Worlds() []World {
 		{"rules change, any, kills, links cut, unique keys, a copy", 2, changing(cut, conflict.Newest, conflict.Site, conflict.Delta, conflict.NewestByColumn)},
 		{"rules change, any, foreign keys", 2, changing(long(Related(1)), conflict.Newest, conflict.Site, conflict.Delta, conflict.NewestByColumn)},
 		{"rules change, any, stop too, kills", 2, changing(long(kills), conflict.Newest, conflict.Site, conflict.Delta, conflict.NewestByColumn, conflict.Stop)},
+	}, emptied()...)
+}
+
+// emptied is the worlds in which tables are emptied by a statement.
+func emptied() []World {
+	plain, bySite, unique := Dense(), Dense(), Unique(2)
+	plain.Copy, bySite.Copy, unique.Kills = false, false, true
+	bySite.Tables[0].Policy = conflict.Site
+	torn, changing := plain, plain
+	torn.Cuts, torn.Kills, changing.Cuts = true, true, true
+	changing.Policies = []conflict.Policy{conflict.Newest, conflict.Site}
+	out := []World{
+		{"tables emptied, a copy", 1, Dense()},
+		{"tables emptied, kills, links cut", 1, torn},
+		{"tables emptied, site", 1, bySite},
+		{"tables emptied, two unique keys, kills, a copy", 1, unique},
+		{"tables emptied, a foreign key, a unique key", 1, Related(1)},
+		{"tables emptied, rules change", 1, changing},
 	}
+	for i := range out {
+		out[i].Empties = true
+	}
+	return out
 }
 
 // circle is tables that refer to each other.
@@ -154,6 +176,8 @@ func Ablations() []Ablation {
 	byColumn, begins := Dense(), long(plain)
 	byColumn.Tables[0].Policy = conflict.NewestByColumn
 	begins.Policies = []conflict.Policy{conflict.Newest, conflict.Delta}
+	cleared := plain
+	cleared.Empties = true
 	all := []Ablation{
 		{Name: "late check", Options: plain.but(LateCheck)},
 		{Name: "versions strictly increasing", Options: plain.but(Monotone)},
@@ -180,6 +204,9 @@ func Ablations() []Ablation {
 		{Name: "foreign keys: a parent that the application inserts brings children back", Options: Related(1).but(Given)},
 		{Name: "foreign keys: a row that is without its parent after a copy is placed anew", Options: orphaned.but(Rooted)},
 		{Name: "a parked row is looked at again when its mark is read", Options: torn.but(LookTwice), Times: 5, Rare: true},
+		{Name: "a table that is emptied: it is a write of each key", Options: cleared.but(Emptied)},
+		{Name: "a table that is emptied: what came meanwhile is looked for", Options: cleared.but(EmptiedLate)},
+		{Name: "what is to be mended is looked at again when it is written", Options: plain.but(MendTwice)},
 		{Name: "a new rule holds from a version on", Options: changed.but(FromVersion)},
 		{Name: "delta: only what was written under one rule adds up", Options: begins.but(Turns)},
 		{Name: "delta: what comes in before sums begin is decided at the end of the log", Options: begins.but(BeforeSums)},
