@@ -332,3 +332,29 @@ func TestConflictsCheck(t *testing.T) {
 	require.ErrorContains(t, (&Conflicts{}).check(), "Rules is missing")
 	require.ErrorContains(t, (&Conflicts{Rules: rules, Parked: noParked{}}).check(), "go together")
 }
+
+// TestEmptied: the peer has emptied a table, in a transaction whose mark is said
+// anew at its end. What was inserted when its rows had been looked up has lost too;
+// what came after the mark stays.
+func TestEmptied(t *testing.T) {
+	s := newSite(t, servers.MariaDB)
+	s.twoWay(conflict.Newest)
+	s.exec("CREATE TABLE t (id int PRIMARY KEY, v text)")
+	r := s.open(s.end())
+	s.exec("INSERT INTO t VALUES (1, 'there')", "INSERT INTO t VALUES (2, 'meanwhile')")
+	by := change.Stamp{Version: 1 << 60}
+	emptied := notes(conflict.Notes{Emptied: []string{s.key("t", 1).Table}})
+	s.tx(mark(testInbound, 0, 1, by), "DELETE FROM t WHERE id = 1", markNotes(testInbound, 0, 2, emptied, by))
+	s.exec("INSERT INTO t VALUES (3, 'after')")
+	s.observe(r, func(o *conflict.Observer) {
+		all := o.Take(9)
+		require.Len(t, all, 2)
+		for i, x := range all {
+			require.Equal(t, s.key("t", int64(i+1)), x.Key)
+			require.False(t, x.Restore)
+			p := x.Plan(x.Local.After, false)
+			require.True(t, p.Write, "as long as it is there")
+			require.Nil(t, p.After)
+		}
+	})
+}

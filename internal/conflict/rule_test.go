@@ -85,3 +85,15 @@ func TestComparing(t *testing.T) {
 		require.False(t, conflict.Decide(r.Comparing([]int{0}), in, row(0, 0), rival, row(1, 8)).Log)
 	}
 }
+
+// TestEmpties: what decides is what held up to the statement, so that both sites
+// say the same whenever they read it.
+func TestEmpties(t *testing.T) {
+	sums := &conflict.Rule{Policy: conflict.Delta}
+	later := &conflict.Rule{Policy: conflict.Newest, Next: sums, From: 10}
+	earlier := &conflict.Rule{Policy: conflict.NewestByColumn, Next: &conflict.Rule{Policy: conflict.Site}, From: 10}
+	require.True(t, later.Empties(9))
+	require.False(t, later.Empties(10))
+	require.False(t, earlier.Empties(20), "rows of before may be under way")
+	require.True(t, (&conflict.Rule{Policy: conflict.Stop}).Empties(1))
+}
