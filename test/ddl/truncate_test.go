@@ -37,7 +37,7 @@ func TestTruncate(t *testing.T) {
 			s.exec(0, "CREATE TABLE shop.much (id int PRIMARY KEY, v varchar(200))")
 			s.barrier()
 			rng := rand.New(rand.NewPCG(1, 1))
-			rounds := e2e.Number(t, "DDL_TRUNCATES", 3)
+			rounds := e2e.Number(t, "DDL_TRUNCATES", 2)
 			for range rounds {
 				busy := s.busy()
 				stop := s.writers("t", "u", "w", "c", "p")
@@ -157,7 +157,7 @@ func TestTruncateCopied(t *testing.T) {
 	for _, scenario := range []string{"active-active", "migration"} {
 		t.Run(scenario, func(t *testing.T) {
 			s := newProjectOf(t, [2]servers.Kind{servers.MariaDB, servers.MariaDB}, "scenario: "+scenario+"\nddl: a\nlimits: {rows_per_second: 20000}\n")
-			s.exec(0, "INSERT INTO shop.t (id, v) SELECT seq, 'copied' FROM shop.seq_1_to_100000")
+			s.exec(0, "INSERT INTO shop.t (id, v) SELECT seq, 'copied' FROM shop.seq_1_to_30000")
 			s.start()
 			require.Eventually(t, func() bool { return s.pair.Status().Copy.Rows > 1000 }, time.Minute, time.Millisecond)
 			s.exec(0, "TRUNCATE TABLE shop.t")
