@@ -94,7 +94,7 @@ func emptied() []World {
 	bySite.Tables[0].Policy = conflict.Site
 	torn, changing := plain, plain
 	torn.Cuts, torn.Kills, changing.Cuts = true, true, true
-	changing.Policies = []conflict.Policy{conflict.Newest, conflict.Site}
+	changing.Policies = []conflict.Policy{conflict.Newest, conflict.Site, conflict.Delta, conflict.NewestByColumn}
 	out := []World{
 		{"tables emptied, a copy", 1, Dense()},
 		{"tables emptied, kills, links cut", 1, torn},
