@@ -177,6 +177,7 @@ func (t *target) note(b *batch, many bool) {
 		t.notes.Keys = slices.Grow(t.notes.Keys, len(b.nets))
 	}
 	for _, n := range b.nets {
+		t.keep(n)
 		switch {
 		case t.site == nil:
 		case !n.plain:
@@ -191,6 +192,19 @@ func (t *target) note(b *batch, many bool) {
 			t.lost(&n.out.Decisions[i])
 		}
 	}
+}
+
+// keep remembers that a large transaction has written a row that may be moved.
+func (t *target) keep(n *net) {
+	if t.site == nil || !t.spooled || !n.plan.unique || !n.out.Wrote {
+		return
+	}
+	if t.wrote == nil {
+		t.wrote = map[uint64]bool{}
+	}
+	hash := n.row().Hash()
+	t.wrote[hash] = true
+	t.notes.Moved = slices.DeleteFunc(t.notes.Moved, func(h uint64) bool { return h == hash })
 }
 
 // lost tells the target's reader that what came in has lost.

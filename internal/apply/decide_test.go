@@ -18,6 +18,34 @@ func (nobody) Observe(func(*conflict.Observer)) {}
 func (nobody) End(context.Context) error        { return nil }
 func (nobody) Tasks() <-chan struct{}           { return nil }
 
+// TestMovedByBatches: of a large transaction the mark names what was moved, unless
+// another batch of it has written the row, before that or later.
+func TestMovedByBatches(t *testing.T) {
+	p := testPlan(t, &schema.Table{
+		Database: "d", Name: "t", Columns: []schema.Column{column("id", change.Int), column("n", change.Int)},
+		Keys: []schema.Key{key(schema.Primary, "PRIMARY", on("id")), key(schema.Unique, "n", on("n"))},
+	})
+	p.unique = true
+	tx := &target{lane: &lane{Applier: &Applier{site: nobody{}, window: newWindow(1<<20, 0, "", change.Seqs{})}}, spooled: true,
+		carried: []conflict.Carried{{}}}
+	row := func(id string) *net {
+		n := &net{plan: p, key: id, plain: true, out: conflict.Outcome{Wrote: true}}
+		n.hash = n.row().Hash()
+		return n
+	}
+	move := func(ids ...string) (out []conflict.Move) {
+		for _, id := range ids {
+			out = append(out, conflict.Move{Key: row(id).row()})
+		}
+		return out
+	}
+	tx.note(&batch{nets: []*net{row("written")}}, false)
+	tx.moved(move("written", "moved", "writes", "later"), map[conflict.Key]bool{row("writes").row(): true})
+	tx.moved(move("moved"), nil)
+	tx.note(&batch{nets: []*net{row("later")}}, false)
+	require.Equal(t, []uint64{row("moved").hash}, tx.notes.Moved)
+}
+
 // TestSumsWait: a row that is as the source has it may have been written twice
 // since the reader looked. Sums are decided once, so the end of the log is read
 // first; before they begin too.

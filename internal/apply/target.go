@@ -29,8 +29,9 @@ type target struct {
 	logged    int
 	parks     []parkedVersion
 
-	emptied   *plan // its rows go, whatever they hold; nil: of no table
-	redefined bool  // a statement was run that changes what tables are
+	wrote     map[uint64]bool // hashes of the keys that a large transaction wrote, of tables with unique keys
+	emptied   *plan           // its rows go, whatever they hold; nil: of no table
+	redefined bool            // a statement was run that changes what tables are
 
 	head   []byte   // BEGIN and the fence; empty once sent
 	marked bool     // the checkpoint row, first among the writes, is sent
@@ -118,8 +119,12 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 	if t.gap(b, true) {
 		return errGap
 	}
-	t.notes.Placed = true
-	t.note(b, true)
+	if t.spooled {
+		t.moved(moves, p.writes)
+	} else {
+		t.notes.Placed = true
+	}
+	t.note(b, !t.spooled)
 	s := t.newScript(ctx)
 	t.mark(s, last)
 	p.moves(s, moves)
@@ -128,6 +133,16 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 	}
 	p.settled(moves)
 	return nil
+}
+
+// moved names in the notes what was moved without being written by any batch of a
+// large transaction, whose keys are not all named.
+func (t *target) moved(moves []conflict.Move, writes map[conflict.Key]bool) {
+	for _, m := range moves {
+		if hash := m.Key.Hash(); !writes[m.Key] && !t.wrote[hash] && !slices.Contains(t.notes.Moved, hash) {
+			t.notes.Moved = append(t.notes.Moved, hash)
+		}
+	}
 }
 
 // writings gives the rows that were decided to be written.

@@ -81,6 +81,7 @@ func (a *applied) mark(version int64, carried, notes []byte) error {
 	a.Notes.Judged = append(a.Notes.Judged, n.Judged...)
 	a.Notes.Restored = append(a.Notes.Restored, n.Restored...)
 	a.Notes.Placed = a.Notes.Placed || n.Placed
+	a.Notes.Moved = append(a.Notes.Moved, n.Moved...)
 	a.Notes.Emptied = append(a.Notes.Emptied, n.Emptied...)
 	a.Version = max(a.Version, version)
 	for _, s := range stamps {

@@ -32,6 +32,7 @@ func TestAppliedKeys(t *testing.T) {
 	}{
 		{name: "one transaction", n: 1, want: map[conflict.Key]int64{a: 20, b: 20, c: 20}},
 		{name: "moved rows", n: 2, notes: conflict.Notes{Placed: true, Keys: []conflict.KeyNote{{Hash: b.Hash(), Txn: 1}}}, want: map[conflict.Key]int64{b: 30}},
+		{name: "moved by a large transaction", n: 1, notes: conflict.Notes{Moved: []uint64{b.Hash()}}, want: map[conflict.Key]int64{a: 20, c: 20}},
 		{name: "a group", n: 2, want: map[conflict.Key]int64{a: 20, b: 30},
 			notes: conflict.Notes{Keys: []conflict.KeyNote{{Hash: a.Hash()}, {Hash: b.Hash(), Txn: 1}, {Hash: c.Hash(), Lost: true}}}},
 		{name: "a group, short notes", n: 2, want: map[conflict.Key]int64{a: 20, b: 30, c: 30}, notes: conflict.Notes{Keys: []conflict.KeyNote{

@@ -24,6 +24,9 @@ type Notes struct {
 	// Keys then holds every key that was written, and what else the log shows was
 	// only moved.
 	Placed bool
+	// Moved takes the place of Placed where a transaction is too large for all its
+	// keys to be named: hashes of rows that were moved and not written.
+	Moved []uint64
 	// Emptied names tables that the one transaction which is carried has emptied: of
 	// those rows the ones are gone that it was to take away, and the others are as
 	// they were.
@@ -106,19 +109,22 @@ type Restored struct {
 }
 
 // notesFormat is the first byte of notes.
-const notesFormat, notesPlaced = 5, 6
+const notesFormat, notesPlaced, notesMoved = 5, 6, 7
 
 var errNotes = errors.New("notes of a mark are malformed")
 
 // AppendNotes appends n in a form that ParseNotes reads; nothing for empty
 // notes, as most are.
 func AppendNotes(dst []byte, n *Notes) []byte {
-	if len(n.Keys)+len(n.Judged)+len(n.Restored)+len(n.Emptied) == 0 && !n.Placed {
+	if len(n.Keys)+len(n.Judged)+len(n.Restored)+len(n.Moved)+len(n.Emptied) == 0 && !n.Placed {
 		return dst
 	}
 	format := byte(notesFormat)
-	if n.Placed {
+	switch {
+	case n.Placed:
 		format = notesPlaced
+	case len(n.Moved) > 0:
+		format = notesMoved
 	}
 	dst = appendKeys(append(dst, format), n)
 	dst = appendJudged(dst, n.Judged)
@@ -126,6 +132,12 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 	for _, r := range n.Restored {
 		dst = binary.AppendUvarint(binary.LittleEndian.AppendUint64(dst, r.Hash), r.Seq)
 		dst = binary.AppendVarint(dst, r.Version)
+	}
+	if format == notesMoved {
+		dst = binary.AppendUvarint(dst, uint64(len(n.Moved)))
+		for _, hash := range n.Moved {
+			dst = binary.LittleEndian.AppendUint64(dst, hash)
+		}
 	}
 	for _, table := range n.Emptied {
 		dst = appendBytes(dst, table)
@@ -137,7 +149,7 @@ func AppendNotes(dst []byte, n *Notes) []byte {
 // others, in the short form: a mark of many has hardly anything else in it, and the
 // log holds it twice.
 func appendKeys(dst []byte, n *Notes) []byte {
-	distinct := !n.Placed && shortsDiffer(n.Keys)
+	distinct := !n.Placed && len(n.Moved) == 0 && shortsDiffer(n.Keys)
 	short := func(k *KeyNote) bool { return k.Short || distinct && !k.Silent && !k.Doubt && !k.Lost }
 	shorts := 0
 	for i := range n.Keys {
@@ -193,7 +205,7 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	if len(raw) == 0 {
 		return n, nil
 	}
-	if raw[0] != notesFormat && raw[0] != notesPlaced {
+	if raw[0] < notesFormat || raw[0] > notesMoved {
 		return n, fmt.Errorf("%w: unknown format", errNotes)
 	}
 	n.Placed = raw[0] == notesPlaced
@@ -202,6 +214,14 @@ func ParseNotes(raw []byte, txns int) (Notes, error) {
 	n.Judged = d.judged()
 	for range d.count(10) {
 		n.Restored = append(n.Restored, Restored{Hash: d.hash(), Seq: d.uvarint(), Version: d.varint()})
+	}
+	if raw[0] == notesMoved {
+		for range d.count(8) {
+			n.Moved = append(n.Moved, d.hash())
+		}
+		if len(n.Moved) == 0 || txns != 1 { // it is written for a transaction that is alone
+			d.fail()
+		}
 	}
 	for len(d.b) > 0 {
 		n.Emptied = append(n.Emptied, string(d.bytes()))

@@ -34,6 +34,20 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// TestMovedNotes: a transaction that is too large for all its keys to be named is
+// alone in its mark.
+func TestMovedNotes(t *testing.T) {
+	n := conflict.Notes{Keys: []conflict.KeyNote{{Hash: 1, Silent: true}}, Moved: []uint64{7, 1 << 60}, Emptied: []string{"`d`.`t`"}}
+	raw := conflict.AppendNotes(nil, &n)
+	back, err := conflict.ParseNotes(raw, 1)
+	require.NoError(t, err)
+	require.Equal(t, n, back)
+	_, err = conflict.ParseNotes(raw, 2)
+	require.Error(t, err)
+	_, err = conflict.ParseNotes([]byte{7, 0, 0, 0, 0, 0}, 1)
+	require.Error(t, err, "none is moved")
+}
+
 // TestShortNotes: what only says which transaction wrote a key takes five bytes,
 // and is found by the key's whole hash.
 func TestShortNotes(t *testing.T) {

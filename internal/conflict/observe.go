@@ -254,7 +254,7 @@ func (o *Observer) rows(a *Applied) error {
 // shown gives what the log shows of a key that was written without a change, nil if
 // nothing: it does where the row was parked, and so has been placed.
 func (a *Applied) shown(hash uint64) *Row {
-	if !a.Notes.Placed {
+	if !a.Notes.Placed && len(a.Notes.Moved) == 0 {
 		return nil
 	}
 	for i := range a.Rows {
@@ -273,6 +273,8 @@ func (a *Applied) note(notes *named, table string, hash uint64, gone bool) (KeyN
 	switch {
 	case !ok && a.Notes.Placed: // it was moved, not written, unless the whole table was
 		return KeyNote{Hash: hash}, gone && slices.Contains(a.Notes.Emptied, table), nil
+	case !ok && slices.Contains(a.Notes.Moved, hash):
+		return k, false, nil
 	case !ok && len(a.Carried) > 1:
 		return k, false, fmt.Errorf("%w: %s", errMark, table)
 	}
