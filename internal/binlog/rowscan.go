@@ -31,18 +31,31 @@ func (s *rowScan) rows(l *layout, e *event, op change.Op, im *images) ([][]chang
 	if e.packed() {
 		b = bytes.Clone(b)
 	}
+	clear(s.list)
 	s.list = s.list[:0]
+	// Images that lie together keep each other's events in memory: those of small
+	// events may, those of a larger one are by themselves.
+	const small = 1 << 10
+	large := len(b) > small
+	if large {
+		s.spare = nil
+		defer func() { s.spare = nil }()
+	}
 	for i := 0; len(b) > 0; i++ {
 		lacking := im.lacking(op, i)
 		if lacking != nil {
 			clear(l.raw)
 		}
 		n, ok := l.find(b, lacking)
-		if !ok {
+		if !ok || n == 0 {
 			return nil, false
 		}
 		b = b[n:]
-		image, ok := s.image(l)
+		about := 0
+		if large {
+			about = 1 + len(b)/n
+		}
+		image, ok := s.image(l, about)
 		if !ok {
 			return nil, false
 		}
@@ -51,12 +64,17 @@ func (s *rowScan) rows(l *layout, e *event, op change.Op, im *images) ([][]chang
 	return s.list, op != change.Update || len(s.list)%2 == 0
 }
 
-// image makes the values of what find has found.
-func (s *rowScan) image(l *layout) ([]change.Value, bool) {
-	const piece = 512
+// image makes the values of what find has found. about is how many images of a
+// large event are left.
+func (s *rowScan) image(l *layout, about int) ([]change.Value, bool) {
+	const few, most = 512, 4096 // values
 	n := len(l.cells)
 	if len(s.spare) < n {
-		s.spare = make([]change.Value, max(n, piece))
+		room := few
+		if about > 0 {
+			room = min(about*n, most)
+		}
+		s.spare = make([]change.Value, max(n, room))
 	}
 	image := s.spare[:n:n]
 	s.spare = s.spare[n:]
