@@ -60,7 +60,6 @@ const (
 )
 
 func openEngine(ctx context.Context, r *rig, w work, f face) ([]competitor, error) {
-	r.twoWay = true
 	without, err := r.build(ctx, "duplex-unjudged", "unjudged")
 	if err != nil {
 		return nil, err
@@ -92,6 +91,24 @@ func openEngine(ctx context.Context, r *rig, w work, f face) ([]competitor, erro
 // bothFirst makes the two servers that every run begins with: equal, joined by
 // duplex, and then written.
 func bothFirst(ctx context.Context, r *rig, w work, f face) error {
+	var more []string
+	if f.unique {
+		more = append(more, unique)
+	}
+	return r.equalFirst(ctx, more, func(a, b *server) error {
+		if f.live {
+			return nil
+		}
+		r.say("  writing the backlogs")
+		return r.backlogs(ctx, a, b, w, f.oneSide)
+	})
+}
+
+// equalFirst makes the two servers that every run begins with: equal, with the
+// table and what more statements make, joined by duplex, and then as then leaves
+// them.
+func (r *rig) equalFirst(ctx context.Context, more []string, then func(a, b *server) error) error {
+	r.twoWay = true
 	a, err := r.start(ctx, firstA, sourceID, "")
 	if err != nil {
 		return err
@@ -99,10 +116,8 @@ func bothFirst(ctx context.Context, r *rig, w work, f face) error {
 	if err := fill(ctx, a, r.rows); err != nil {
 		return err
 	}
-	if f.unique {
-		if err := a.exec(ctx, unique); err != nil {
-			return err
-		}
+	if err := a.exec(ctx, more...); err != nil {
+		return err
 	}
 	b, err := r.start(ctx, firstB, targetID, "")
 	if err != nil {
@@ -112,11 +127,8 @@ func bothFirst(ctx context.Context, r *rig, w work, f face) error {
 	if err := r.runDuplex(ctx, &sample{}, a, b, ""); err != nil {
 		return err
 	}
-	if !f.live {
-		r.say("  writing the backlogs")
-		if err := r.backlogs(ctx, a, b, w, f.oneSide); err != nil {
-			return err
-		}
+	if err := then(a, b); err != nil {
+		return err
 	}
 	for _, s := range []*server{a, b} {
 		if err := r.stop(ctx, s); err != nil {

@@ -125,32 +125,23 @@ func newWay(first, n int) *way {
 func (w *way) write(ctx context.Context, s *server, pace time.Duration, writers int, statement func(r *rand.Rand, n int) string) error {
 	began := time.Now()
 	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for n := range writers {
-		g.Go(func() error {
-			conn, err := s.db.Conn(ctx)
-			if err != nil {
+	return s.write(ctx, writers, func(ctx context.Context, conn *sql.Conn, n int) error {
+		dice := rand.New(rand.NewPCG(uint64(w.first), uint64(n)))
+		for i := int(next.Add(1)) - 1; i < len(w.begun); i = int(next.Add(1)) - 1 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(time.Until(began.Add(time.Duration(i) * pace))):
+			}
+			text := statement(dice, w.first+i+1)
+			w.begun[i] = time.Now()
+			if err := again(ctx, conn, text); err != nil {
 				return err
 			}
-			defer func() { _ = conn.Close() }()
-			dice := rand.New(rand.NewPCG(uint64(w.first), uint64(n)))
-			for i := int(next.Add(1)) - 1; i < len(w.begun); i = int(next.Add(1)) - 1 {
-				select {
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				case <-time.After(time.Until(began.Add(time.Duration(i) * pace))):
-				}
-				text := statement(dice, w.first+i+1)
-				w.begun[i] = time.Now()
-				if err := again(ctx, conn, text); err != nil {
-					return err
-				}
-				w.committed[i] = time.Now()
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+			w.committed[i] = time.Now()
+		}
+		return nil
+	})
 }
 
 func probe(_ *rand.Rand, n int) string { return fmt.Sprintf("INSERT INTO %s VALUES (%d)", probes, n) }

@@ -45,7 +45,7 @@ type flow struct {
 }
 
 func openSteady(ctx context.Context, r *rig, twoWay bool, rate int) ([]competitor, error) {
-	if err := equalFirst(ctx, r); err != nil {
+	if err := r.equalFirst(ctx, []string{createProbes}, func(_, _ *server) error { return nil }); err != nil {
 		return nil, err
 	}
 	r.twoWay = twoWay
@@ -61,28 +61,6 @@ func openSteady(ctx context.Context, r *rig, twoWay bool, rate int) ([]competito
 		out = append(out, once("native", r.replicate))
 	}
 	return out, nil
-}
-
-// equalFirst makes the two servers that every run begins with: equal, with a table
-// whose rows are looked for.
-func equalFirst(ctx context.Context, r *rig) error {
-	r.twoWay = true
-	a, err := r.start(ctx, firstA, sourceID, "")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(fill(ctx, a, r.rows), a.exec(ctx, createProbes)); err != nil {
-		return err
-	}
-	b, err := r.start(ctx, firstB, targetID, "")
-	if err != nil {
-		return err
-	}
-	r.say("  copying the rows to the other site")
-	if err := r.runDuplex(ctx, &sample{}, a, b, ""); err != nil {
-		return err
-	}
-	return errors.Join(r.stop(ctx, a), r.stop(ctx, b))
 }
 
 // steady measures one competitor, which begin lets carry changes until end.

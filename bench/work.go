@@ -108,28 +108,19 @@ func fill(ctx context.Context, s *server, rows int) error {
 		return err
 	}
 	const each, loaders = 1000, 2
-	g, ctx := errgroup.WithContext(ctx)
-	for l := range loaders {
-		g.Go(func() error {
-			conn, err := s.db.Conn(ctx)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = conn.Close() }()
-			if s.Kind() == tenant.OceanBase { // it has no such switch
-				return fillRange(ctx, conn, l*rows/loaders, (l+1)*rows/loaders, rows, each)
-			}
-			if _, err := conn.ExecContext(ctx, "SET sql_log_bin = 0"); err != nil {
-				return err
-			}
-			err = fillRange(ctx, conn, l*rows/loaders, (l+1)*rows/loaders, rows, each)
-			if _, rerr := conn.ExecContext(ctx, "SET sql_log_bin = 1"); err == nil {
-				err = rerr
-			}
+	return s.write(ctx, loaders, func(ctx context.Context, conn *sql.Conn, l int) error {
+		if s.Kind() == tenant.OceanBase { // it has no such switch
+			return fillRange(ctx, conn, l*rows/loaders, (l+1)*rows/loaders, rows, each)
+		}
+		if _, err := conn.ExecContext(ctx, "SET sql_log_bin = 0"); err != nil {
 			return err
-		})
-	}
-	return g.Wait()
+		}
+		err := fillRange(ctx, conn, l*rows/loaders, (l+1)*rows/loaders, rows, each)
+		if _, rerr := conn.ExecContext(ctx, "SET sql_log_bin = 1"); err == nil {
+			err = rerr
+		}
+		return err
+	})
 }
 
 func fillRange(ctx context.Context, conn *sql.Conn, from, to, rows, each int) error {
@@ -154,6 +145,21 @@ func fillRange(ctx context.Context, conn *sql.Conn, from, to, rows, each int) er
 // backlog writes transactions of a kind to rows of ids, from 8 connections.
 func backlog(ctx context.Context, s *server, w work, txns int, ids span) error {
 	const writers = 8
+	return s.write(ctx, writers, func(ctx context.Context, conn *sql.Conn, n int) error {
+		r := rand.New(rand.NewPCG(uint64(1+ids.first), uint64(n)))
+		var text []byte
+		for range (n+1)*txns/writers - n*txns/writers {
+			text = w.append(text[:0], r, ids)
+			if err := again(ctx, conn, string(text)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// write lets writers work at once, each with its number and a connection of its own.
+func (s *server) write(ctx context.Context, writers int, work func(ctx context.Context, conn *sql.Conn, n int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for n := range writers {
 		g.Go(func() error {
@@ -162,15 +168,7 @@ func backlog(ctx context.Context, s *server, w work, txns int, ids span) error {
 				return err
 			}
 			defer func() { _ = conn.Close() }()
-			r := rand.New(rand.NewPCG(uint64(1+ids.first), uint64(n)))
-			var text []byte
-			for range (n+1)*txns/writers - n*txns/writers {
-				text = w.append(text[:0], r, ids)
-				if err := again(ctx, conn, string(text)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return work(ctx, conn, n)
 		})
 	}
 	return g.Wait()

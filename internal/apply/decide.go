@@ -202,9 +202,7 @@ func (t *target) keep(n *net) {
 	if t.wrote == nil {
 		t.wrote = map[uint64]bool{}
 	}
-	hash := n.row().Hash()
-	t.wrote[hash] = true
-	t.notes.Moved = slices.DeleteFunc(t.notes.Moved, func(h uint64) bool { return h == hash })
+	t.wrote[n.hash] = true // lookup has made it
 }
 
 // lost tells the target's reader that what came in has lost.

@@ -7,8 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"duplex/internal/change"
+	"duplex/internal/checkpoint"
 	"duplex/internal/conflict"
 	"duplex/internal/schema"
+	"duplex/internal/tenant"
 )
 
 // nobody is a reader that knows of nothing.
@@ -40,10 +42,33 @@ func TestMovedByBatches(t *testing.T) {
 		return out
 	}
 	tx.note(&batch{nets: []*net{row("written")}}, false)
-	tx.moved(move("written", "moved", "writes", "later"), map[conflict.Key]bool{row("writes").row(): true})
-	tx.moved(move("moved"), nil)
+	tx.moves(move("written", "moved", "later"))
+	tx.note(&batch{nets: []*net{row("written")}}, false)
+	require.Len(t, tx.moved(), 2)
+	tx.moves(move("moved"))
 	tx.note(&batch{nets: []*net{row("later")}}, false)
-	require.Equal(t, []uint64{row("moved").hash}, tx.notes.Moved)
+	require.Equal(t, []uint64{row("moved").hash}, tx.moved())
+}
+
+// TestMarkSaysLess: what a large transaction has moved and then written is taken
+// back by its last mark, also if that has nothing else to say.
+func TestMarkSaysLess(t *testing.T) {
+	site := &tenant.Tenant{Packet: 1 << 20}
+	tx := &target{
+		lane:    &lane{Applier: &Applier{cfg: Config{Target: site}, store: checkpoint.New(site, "p", "a>b")}},
+		spooled: true, wrote: map[uint64]bool{7: false}, record: checkpoint.Record{Carried: []change.Stamp{{}}, Write: 1},
+	}
+	s := tx.newScript(t.Context())
+	tx.mark(s, false)
+	said := len(s.text)
+	require.NotEmpty(t, tx.record.Notes)
+	tx.mark(s, false)
+	tx.mark(s, true)
+	require.Len(t, s.text, said, "nothing else to say")
+	tx.wrote[7] = true
+	tx.mark(s, true)
+	require.Greater(t, len(s.text), said)
+	require.Empty(t, tx.record.Notes)
 }
 
 // TestSumsWait: a row that is as the source has it may have been written twice

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -29,7 +30,7 @@ type target struct {
 	logged    int
 	parks     []parkedVersion
 
-	wrote     map[uint64]bool // hashes of the keys that a large transaction wrote, of tables with unique keys
+	wrote     map[uint64]bool // of a large transaction, by hash of their key: rows of tables with unique keys that it wrote, false: only moved
 	emptied   *plan           // its rows go, whatever they hold; nil: of no table
 	redefined bool            // a statement was run that changes what tables are
 
@@ -120,7 +121,7 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 		return errGap
 	}
 	if t.spooled {
-		t.moved(moves, p.writes)
+		t.moves(moves)
 	} else {
 		t.notes.Placed = true
 	}
@@ -135,14 +136,29 @@ func (t *target) writePlaced(ctx context.Context, b *batch, last bool) error {
 	return nil
 }
 
-// moved names in the notes what was moved without being written by any batch of a
-// large transaction, whose keys are not all named.
-func (t *target) moved(moves []conflict.Move, writes map[conflict.Key]bool) {
+// moves remembers which rows a large transaction has moved. Those that one of its
+// batches writes, before that or later, are not only moved: see keep.
+func (t *target) moves(moves []conflict.Move) {
+	if t.wrote == nil {
+		t.wrote = map[uint64]bool{}
+	}
 	for _, m := range moves {
-		if hash := m.Key.Hash(); !writes[m.Key] && !t.wrote[hash] && !slices.Contains(t.notes.Moved, hash) {
-			t.notes.Moved = append(t.notes.Moved, hash)
+		if hash := m.Key.Hash(); !t.wrote[hash] {
+			t.wrote[hash] = false
 		}
 	}
+}
+
+// moved gives the hashes of the rows that were only moved.
+func (t *target) moved() []uint64 {
+	var out []uint64
+	for hash, wrote := range t.wrote {
+		if !wrote {
+			out = append(out, hash)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // writings gives the rows that were decided to be written.
@@ -157,16 +173,21 @@ func (t *target) writings(b *batch) []writing {
 }
 
 // mark adds the checkpoint row, once, and again at the end of a transaction of
-// several batches if there is more to say by then.
+// several batches if there is something else to say by then.
 func (t *target) mark(s *script, last bool) {
-	if t.marked && (!last || !t.spooled || len(conflict.AppendNotes(nil, &t.notes)) == 0) {
+	if t.marked && (!last || !t.spooled) {
 		return
 	}
+	t.notes.Moved = t.moved()
+	notes := conflict.AppendNotes(nil, &t.notes)
 	if t.marked {
+		if bytes.Equal(notes, t.record.Notes) {
+			return
+		}
 		t.writes++
 		t.record.Write = t.writes
 	}
-	t.record.Notes = conflict.AppendNotes(nil, &t.notes)
+	t.record.Notes = notes
 	s.statement(nil, string(t.store.AppendUpdate(nil, t.record)))
 	t.marked = true
 }

@@ -54,10 +54,14 @@ type KeyNote struct {
 type named struct {
 	keys  map[uint64]KeyNote
 	short map[uint32]KeyNote
+	moved map[uint64]bool
 }
 
 func (n *Notes) named() (*named, error) {
-	out := &named{map[uint64]KeyNote{}, map[uint32]KeyNote{}}
+	out := &named{map[uint64]KeyNote{}, map[uint32]KeyNote{}, map[uint64]bool{}}
+	for _, hash := range n.Moved {
+		out.moved[hash] = true
+	}
 	for _, k := range n.Keys {
 		if !k.Short {
 			out.keys[k.Hash] = k

@@ -273,7 +273,7 @@ func (a *Applied) note(notes *named, table string, hash uint64, gone bool) (KeyN
 	switch {
 	case !ok && a.Notes.Placed: // it was moved, not written, unless the whole table was
 		return KeyNote{Hash: hash}, gone && slices.Contains(a.Notes.Emptied, table), nil
-	case !ok && slices.Contains(a.Notes.Moved, hash):
+	case !ok && notes.moved[hash]:
 		return k, false, nil
 	case !ok && len(a.Carried) > 1:
 		return k, false, fmt.Errorf("%w: %s", errMark, table)

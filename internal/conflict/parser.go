@@ -70,25 +70,19 @@ func (p *parser) image() []change.Value {
 	return image
 }
 
-func (p *parser) hash() uint64 {
-	if len(p.b) < 8 {
+// low reads a number of n bytes, the lowest first.
+func (p *parser) low(n int) uint64 {
+	if len(p.b) < n {
 		p.fail()
 		return 0
 	}
-	x := binary.LittleEndian.Uint64(p.b)
-	p.b = p.b[8:]
-	return x
+	var b [8]byte
+	copy(b[:], p.b[:n])
+	p.b = p.b[n:]
+	return binary.LittleEndian.Uint64(b[:])
 }
 
-func (p *parser) uint32() uint32 {
-	if len(p.b) < 4 {
-		p.fail()
-		return 0
-	}
-	x := binary.LittleEndian.Uint32(p.b)
-	p.b = p.b[4:]
-	return x
-}
+func (p *parser) hash() uint64 { return p.low(8) }
 
 // count reads the length of a list, each of which takes size bytes at least.
 func (p *parser) count(size int) int {
@@ -114,7 +108,7 @@ func (p *parser) keys(txns int) []KeyNote {
 	short := p.count(5)
 	out = slices.Grow(out, short)
 	for range short {
-		k := KeyNote{Hash: uint64(p.uint32()), Short: true}
+		k := KeyNote{Hash: p.low(4), Short: true}
 		k.Txn = p.txn(p.uvarint(), txns)
 		out = append(out, k)
 	}
