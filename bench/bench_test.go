@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -40,6 +41,56 @@ func TestCompare(t *testing.T) {
 	require.Contains(t, out.String(), "duplex / native")
 }
 
+// TestBars: a bar is held by the median of the runs, and passed over where a
+// competitor or a figure is missing.
+func TestBars(t *testing.T) {
+	r := &result{Competitors: []string{"native", ours}}
+	for run, p99 := range []float64{0.2, 0.1, 0.3} {
+		r.Samples = append(r.Samples,
+			sample{Competitor: "native", Run: run, Units: 1, Seconds: 1, Parts: map[string]float64{"lag p99": 0.1}},
+			sample{Competitor: ours, Run: run, Units: 1, Seconds: 0.5, Parts: map[string]float64{"lag p99": p99}, Figures: map[string]float64{"MiB": 9}})
+	}
+	r.judge([]bar{
+		{of: ours, to: "native", limit: 1.2},
+		{of: ours, to: "native", figure: "lag p99", limit: 1.3, most: true},
+		{of: ours, figure: "lag p99", limit: 0.2, most: true},
+		{of: ours, figure: "MiB", limit: 10},
+		{of: ours, to: "nobody", limit: 1},
+		{of: ours, to: "native", figure: "MiB", limit: 1},
+	})
+	require.Equal(t, []verdict{
+		{"duplex / native", "at least 1.2", spread{2, 2, 2}, true},
+		{"duplex / native: lag p99", "at most 1.3", spread{1, 2, 3}, false},
+		{"duplex: lag p99", "at most 0.2", spread{0.1, 0.2, 0.3}, true},
+		{"duplex: MiB", "at least 10", spread{9, 9, 9}, false},
+	}, roundedOf(r.Verdicts))
+	var out strings.Builder
+	r.print(&out)
+	require.Contains(t, out.String(), "MISSED")
+}
+
+// roundedOf takes what binary fractions add away.
+func roundedOf(all []verdict) []verdict {
+	round := func(f float64) float64 { return math.Round(f*1e6) / 1e6 }
+	for i := range all {
+		g := &all[i].Got
+		*g = spread{round(g.Min), round(g.Median), round(g.Max)}
+	}
+	return all
+}
+
+// TestBase: where a contest has a base, all others are compared with it.
+func TestBase(t *testing.T) {
+	r := &result{Competitors: []string{"one", "two"}, base: "one"}
+	for i, name := range r.Competitors {
+		r.Samples = append(r.Samples, sample{Competitor: name, Units: 1, Seconds: float64(1 + i)})
+	}
+	r.compare()
+	require.Len(t, r.Ratios, 1)
+	require.Equal(t, "two", r.Ratios[0].Of)
+	require.Equal(t, spread{0.5, 0.5, 0.5}, r.Ratios[0].Rate)
+}
+
 func TestPhases(t *testing.T) {
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	log := "time=2026-01-02T03:04:06.500Z level=INFO msg=phase project=bench phase=full\n" +
@@ -60,11 +111,11 @@ func TestProcessTime(t *testing.T) {
 func TestWorks(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, w := range works() {
-		text := string(w.append(nil, r, span{1, 1000}))
-		require.Equal(t, w.rows, strings.Count(text, table), w.name)
+		text := string(w.append(nil, r, layout{1, 1000, padding}.all()[0]))
+		require.Equal(t, w.statements, strings.Count(text, table), w.name)
 		_, err := findWork(w.name)
 		require.NoError(t, err)
 	}
 	_, err := findWork("none")
-	require.ErrorContains(t, err, "update, oltp, hot")
+	require.ErrorContains(t, err, "update, oltp, hot, bulk")
 }

@@ -25,7 +25,7 @@ func catchup(o *options) ([]contest, error) {
 				number(float64(o.txns)), w.title, number(float64(o.rows))),
 			unit: "txn",
 			open: func(ctx context.Context, r *rig) ([]competitor, error) { return openCatchup(ctx, r, w) },
-		})
+		}, bothDirections(o, w))
 	}
 	return out, nil
 }
@@ -42,7 +42,7 @@ func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fill(ctx, source, r.rows); err != nil {
+	if err := r.tables.fill(ctx, source); err != nil {
 		return nil, err
 	}
 	if err := firstTarget(ctx, r, source); err != nil {
@@ -53,7 +53,7 @@ func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
 		return nil, err
 	}
 	r.say("  writing the backlog")
-	if err := backlog(ctx, source, w, r.txns, span{1, r.rows}); err != nil {
+	if err := backlog(ctx, source, w, r.txns, r.tables.all()); err != nil {
 		return nil, err
 	}
 	if b.to, err = logEnd(ctx, source); err != nil {
@@ -92,7 +92,7 @@ func firstTarget(ctx context.Context, r *rig, source *server) error {
 	if err := r.runDuplex(ctx, &s, source, target, ""); err != nil {
 		return err
 	}
-	if err := equal(ctx, source, target); err != nil {
+	if err := r.tables.equal(ctx, source, target); err != nil {
 		return err
 	}
 	return r.stop(ctx, target)
@@ -112,14 +112,14 @@ func (b *stretch) once(ctx context.Context, run func(t *server) (sample, error))
 	if err != nil {
 		return sample{}, err
 	}
-	if err := warm(ctx, target); err != nil {
+	if err := b.tables.warm(ctx, target); err != nil {
 		return sample{}, err
 	}
 	s, err := run(target)
 	if err != nil {
 		return s, err
 	}
-	if err := equal(ctx, b.source, target); err != nil {
+	if err := b.tables.equal(ctx, b.source, target); err != nil {
 		return s, err
 	}
 	return s, b.end(target)

@@ -13,6 +13,8 @@ type contest struct {
 	name  string
 	title string
 	unit  string // what is counted
+	base  string // the competitor with which all others are compared; empty: we are compared with all others
+	bars  []bar
 	// open prepares what all runs share, and gives the competitors.
 	open func(ctx context.Context, r *rig) ([]competitor, error)
 }
@@ -41,7 +43,7 @@ func hold(ctx context.Context, o *options, c contest) (res *result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	res = &result{Name: c.name, Title: c.title, Unit: c.unit, Server: r.version}
+	res = &result{Name: c.name, Title: c.title, Unit: c.unit, Server: r.version, base: c.base}
 	for _, p := range competitors {
 		res.Competitors = append(res.Competitors, p.name)
 	}
@@ -60,6 +62,8 @@ func hold(ctx context.Context, o *options, c contest) (res *result, err error) {
 			r.say("  run %d/%d  %-24s %9.2f s  %10s %s/s", no+1, o.runs, p.name, s.Seconds, number(s.rate()), c.unit)
 		}
 	}
+	res.compare()
+	res.judge(c.bars)
 	return res, nil
 }
 
@@ -73,7 +77,8 @@ type sample struct {
 	PeakRSS    int64              `json:"peak_rss_bytes,omitempty"` // of the competitor's own process
 	Others     float64            `json:"other_cores"`              // cores that foreign processes kept busy meanwhile
 	Parts      map[string]float64 `json:"parts_seconds,omitempty"`
-	Target     map[string]float64 `json:"target,omitempty"` // what the target counted, by the names of SHOW STATUS
+	Figures    map[string]float64 `json:"figures,omitempty"` // whatever else was measured, named with its unit
+	Target     map[string]float64 `json:"target,omitempty"`  // what the target counted, by the names of SHOW STATUS
 }
 
 // cpu is processor time, in seconds: of the competitor's own processes and of

@@ -35,10 +35,10 @@ func openCopy(ctx context.Context, r *rig) ([]competitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fill(ctx, source, r.rows); err != nil {
+	if err := r.tables.fill(ctx, source); err != nil {
 		return nil, err
 	}
-	if err := warm(ctx, source); err != nil {
+	if err := r.tables.warm(ctx, source); err != nil {
 		return nil, err
 	}
 	c := &carriage{rig: r, source: source}
@@ -73,7 +73,7 @@ func (c *carriage) competitor(name string, work func(ctx context.Context, s *sam
 		if err != nil {
 			return s, err
 		}
-		if err := equal(ctx, c.source, target); err != nil {
+		if err := c.tables.equal(ctx, c.source, target); err != nil {
 			return s, err
 		}
 		return s, c.end(target)

@@ -73,7 +73,7 @@ func openEngine(ctx context.Context, r *rig, w work, f face) ([]competitor, erro
 			if name != ours {
 				profile += "-without"
 			}
-			return r.bothWays(ctx, func(s *sample, a, b *server) error {
+			return r.bothWays(ctx, nil, func(s *sample, a, b *server) error {
 				if f.live {
 					return r.live(ctx, program, s, a, b, w)
 				}
@@ -113,7 +113,7 @@ func (r *rig) equalFirst(ctx context.Context, more []string, then func(a, b *ser
 	if err != nil {
 		return err
 	}
-	if err := fill(ctx, a, r.rows); err != nil {
+	if err := r.tables.fill(ctx, a); err != nil {
 		return err
 	}
 	if err := a.exec(ctx, more...); err != nil {
@@ -140,13 +140,13 @@ func (r *rig) equalFirst(ctx context.Context, more []string, then func(a, b *ser
 
 // backlogs writes both sites at once, each its own half of the rows.
 func (r *rig) backlogs(ctx context.Context, a, b *server, w work, oneSide bool) error {
-	half := r.rows / 2
+	lower, upper := r.tables.half(false), r.tables.half(true)
 	if oneSide {
-		return backlog(ctx, a, w, r.txns, span{1, half})
+		return backlog(ctx, a, w, r.txns, lower)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return backlog(ctx, a, w, r.txns-r.txns/2, span{1, half}) })
-	g.Go(func() error { return backlog(ctx, b, w, r.txns/2, span{1 + half, half}) })
+	g.Go(func() error { return backlog(ctx, a, w, r.txns-r.txns/2, lower) })
+	g.Go(func() error { return backlog(ctx, b, w, r.txns/2, upper) })
 	return g.Wait()
 }
 
@@ -180,8 +180,9 @@ func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server,
 	return err
 }
 
-// bothWays lets carry do its work between two servers as every run begins.
-func (r *rig) bothWays(ctx context.Context, carry func(s *sample, a, b *server) error) (sample, error) {
+// bothWays lets carry do its work between two servers as every run begins, after
+// prepare, if there is something to prepare, whose time does not count.
+func (r *rig) bothWays(ctx context.Context, prepare func(a, b *server) error, carry func(s *sample, a, b *server) error) (sample, error) {
 	var s sample
 	a, err := r.start(ctx, "a", sourceID, firstA)
 	if err != nil {
@@ -192,7 +193,12 @@ func (r *rig) bothWays(ctx context.Context, carry func(s *sample, a, b *server) 
 		return s, err
 	}
 	for _, t := range []*server{a, b} {
-		if err := warm(ctx, t); err != nil {
+		if err := r.tables.warm(ctx, t); err != nil {
+			return s, err
+		}
+	}
+	if prepare != nil {
+		if err := prepare(a, b); err != nil {
 			return s, err
 		}
 	}
@@ -200,7 +206,7 @@ func (r *rig) bothWays(ctx context.Context, carry func(s *sample, a, b *server) 
 	if err != nil {
 		return s, err
 	}
-	if err := equal(ctx, a, b); err != nil {
+	if err := r.tables.equal(ctx, a, b); err != nil {
 		return s, err
 	}
 	for _, t := range []*server{a, b} {

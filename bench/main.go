@@ -73,11 +73,11 @@ func command() *cobra.Command {
 		RunE:          func(c *cobra.Command, _ []string) error { return run(c.Context(), &o, judges()) },
 	}
 	f := root.PersistentFlags()
-	f.IntVar(&o.runs, "runs", 3, "how often each competitor is measured; they take turns")
+	f.IntVar(&o.runs, "runs", 5, "how often each competitor is measured; they take turns")
 	f.IntVar(&o.txns, "txns", 100_000, "transactions of a backlog")
 	f.IntVar(&o.rows, "rows", 1_000_000, "rows of the table")
 	f.StringVar(&o.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb or mysql56")
-	f.StringSliceVar(&o.work, "work", []string{"update", "oltp"}, "backlogs of catchup and engine: "+workNames())
+	f.StringSliceVar(&o.work, "work", []string{"update", "oltp", "hot"}, "backlogs of catchup and engine: "+workNames())
 	f.StringVar(&o.only, "only", "", "hold only the contests whose names contain this")
 	f.StringVar(&o.json, "json", "", "file for the result as JSON, - is standard output; otherwise below bench/results")
 	f.StringVar(&o.profile, "profile", "", "folder for CPU and allocation profiles of duplex")
@@ -128,7 +128,7 @@ func run(ctx context.Context, o *options, list []judge) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		report.add(result)
+		report.Results = append(report.Results, result)
 		if o.json != "-" {
 			result.print(os.Stdout)
 		}

@@ -57,12 +57,13 @@ type kernels struct {
 }
 
 func openKernels(ctx context.Context, r *rig, rows, txns int, competitors func(k *kernels) []competitor) ([]competitor, error) {
+	r.tables.rows = rows
 	k := &kernels{rig: r, rows: rows, txns: txns}
 	var err error
 	if k.source, err = r.startKind(ctx, tenant.OceanBase, "source", sourceID, ""); err != nil {
 		return nil, err
 	}
-	if err := fill(ctx, k.source, rows); err != nil {
+	if err := r.tables.fill(ctx, k.source); err != nil {
 		return nil, err
 	}
 	return competitors(k), k.source.exec(ctx, createProbes)
@@ -83,7 +84,7 @@ func (k *kernels) on(name string, units int, prepare, work func(ctx context.Cont
 			return s, err
 		}
 		if same {
-			if err := equal(ctx, k.source, target); err != nil {
+			if err := k.tables.equal(ctx, k.source, target); err != nil {
 				return s, err
 			}
 		}
@@ -99,7 +100,7 @@ func copyKernels(k *kernels) []competitor {
 	nothing := func(context.Context, *sample, *server) error { return nil }
 	return []competitor{
 		k.on("plain INSERT, 4 connections", k.rows, nothing, func(ctx context.Context, _ *sample, t *server) error {
-			if err := t.exec(ctx, "CREATE DATABASE "+database, create); err != nil {
+			if err := t.exec(ctx, "CREATE DATABASE "+database, k.tables.create(table)); err != nil {
 				return err
 			}
 			const loaders, each = 4, 500
@@ -111,7 +112,7 @@ func copyKernels(k *kernels) []competitor {
 						return err
 					}
 					defer func() { _ = conn.Close() }()
-					return fillRange(ctx, conn, l*k.rows/loaders, (l+1)*k.rows/loaders, k.rows, each)
+					return k.tables.fillRange(ctx, conn, l*k.rows/loaders, (l+1)*k.rows/loaders, each)
 				})
 			}
 			return g.Wait()
@@ -133,7 +134,7 @@ func catchupKernels(k *kernels) []competitor {
 		}
 		return append(dst, "COMMIT"...)
 	}}
-	all := span{1, k.rows}
+	all := k.tables.all()
 	plain := func(name string, w work, each int) competitor {
 		return k.on(name, k.txns/each*each, k.duplex, func(ctx context.Context, _ *sample, t *server) error {
 			return backlog(ctx, t, w, k.txns/each, all)

@@ -28,13 +28,16 @@ type report struct {
 
 // A result is what came out of a contest.
 type result struct {
-	Name        string   `json:"name"`
-	Title       string   `json:"title"`
-	Unit        string   `json:"unit"`
-	Server      string   `json:"server"`
-	Competitors []string `json:"competitors"`
-	Ratios      []ratio  `json:"ratios"`
-	Samples     []sample `json:"samples"`
+	Name        string    `json:"name"`
+	Title       string    `json:"title"`
+	Unit        string    `json:"unit"`
+	Server      string    `json:"server"`
+	Competitors []string  `json:"competitors"`
+	Ratios      []ratio   `json:"ratios"`
+	Verdicts    []verdict `json:"verdicts,omitempty"`
+	Samples     []sample  `json:"samples"`
+
+	base string // see contest
 }
 
 // A ratio compares us with another, run by run: above 1 we are better.
@@ -44,11 +47,6 @@ type ratio struct {
 	Rate spread `json:"rate"`
 	CPU  spread `json:"cpu"` // processor time of all for one unit: theirs / ours
 	Own  spread `json:"own"` // the same of the competitors' own processes; zero where one has none
-}
-
-func (r *report) add(res *result) {
-	res.compare()
-	r.Results = append(r.Results, res)
 }
 
 // of gives a competitor's samples in the order of the runs.
@@ -70,14 +68,18 @@ func column(samples []sample, f func(s *sample) float64) spread {
 	return spreadOf(values)
 }
 
-// compare sets us beside each of the others, within each run.
+// compare sets us beside each of the others, or each of the others beside the
+// base, within each run.
 func (r *result) compare() {
-	us := r.of(ours)
 	for _, name := range r.Competitors {
-		if name == ours {
+		of, to := ours, name
+		if r.base != "" {
+			of, to = name, r.base
+		}
+		us, them := r.of(of), r.of(to)
+		if of == to || len(us) == 0 {
 			continue
 		}
-		them := r.of(name)
 		var rate, cost, own []float64
 		for i := range us {
 			rate = append(rate, us[i].rate()/them[i].rate())
@@ -86,7 +88,7 @@ func (r *result) compare() {
 				own = append(own, o)
 			}
 		}
-		r.Ratios = append(r.Ratios, ratio{Of: ours, To: name, Rate: spreadOf(rate), CPU: spreadOf(cost), Own: spreadOf(own)})
+		r.Ratios = append(r.Ratios, ratio{Of: of, To: to, Rate: spreadOf(rate), CPU: spreadOf(cost), Own: spreadOf(own)})
 	}
 }
 
@@ -117,30 +119,35 @@ func (r *result) print(out io.Writer) {
 	}
 	_ = w.Flush() // as above
 	r.printParts(out)
-	r.printTarget(out)
+	r.printVerdicts(out)
+	r.printCounts(out, "figures, medians", func(s *sample) map[string]float64 { return s.Figures }, func(_ *sample, v float64) float64 { return v })
+	r.printCounts(out, fmt.Sprintf("the target's counters for 1,000 %ss, medians", r.Unit),
+		func(s *sample) map[string]float64 { return s.Target }, func(s *sample, v float64) float64 { return v / s.Units * 1000 })
 }
 
-// printTarget says how the target was written: each counter for 1,000 units.
-func (r *result) printTarget(out io.Writer) {
+// printCounts writes a table of figures that are not 0 everywhere, of each
+// competitor the median.
+func (r *result) printCounts(out io.Writer, title string, in func(s *sample) map[string]float64, of func(s *sample, v float64) float64) {
 	names := map[string]bool{}
-	for _, s := range r.Samples {
-		for name, n := range s.Target {
+	for i := range r.Samples {
+		for name, n := range in(&r.Samples[i]) {
 			names[name] = names[name] || n != 0
 		}
 	}
-	fmt.Fprintf(out, "\nthe target's counters for 1,000 %ss, medians\n", r.Unit)
+	maps.DeleteFunc(names, func(_ string, some bool) bool { return !some })
+	if len(names) == 0 {
+		return
+	}
+	fmt.Fprintf(out, "\n%s\n", title)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range r.Competitors {
 		fmt.Fprintf(w, "\t%s", c)
 	}
 	fmt.Fprintln(w, "\t")
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !names[name] {
-			continue
-		}
 		fmt.Fprint(w, name)
 		for _, c := range r.Competitors {
-			fmt.Fprintf(w, "\t%.1f", column(r.of(c), func(s *sample) float64 { return s.Target[name] / s.Units * 1000 }).Median)
+			fmt.Fprintf(w, "\t%.1f", column(r.of(c), func(s *sample) float64 { return of(s, in(s)[name]) }).Median)
 		}
 		fmt.Fprintln(w, "\t")
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"duplex/test/tenant"
@@ -19,6 +18,7 @@ import (
 // which end with it.
 type rig struct {
 	*options
+	tables  layout
 	folder  string
 	program string // duplex, built for this contest
 	twoWay  bool   // the project carries changes both ways
@@ -39,7 +39,7 @@ const (
 )
 
 func newRig(ctx context.Context, o *options) (*rig, error) {
-	r := &rig{options: o}
+	r := &rig{options: o, tables: layout{1, o.rows, padding}}
 	if _, err := tenant.Find(tenant.Kind(o.kind)); err != nil {
 		return nil, err
 	}
@@ -223,20 +223,4 @@ func (s *server) pids() []int {
 		return []int{s.PID(), k.PID()}
 	}
 	return []int{s.PID()}
-}
-
-// equal fails unless both servers hold the same rows: a competitor that lost
-// some has won nothing.
-func equal(ctx context.Context, a, b *server) error {
-	var sums [2]string
-	for i, s := range []*server{a, b} {
-		var err error
-		if sums[i], err = s.text(ctx, "SELECT CONCAT(COUNT(*), '/', SUM(CRC32(CONCAT_WS('|', id, k, c, pad)))) FROM "+table); err != nil {
-			return err
-		}
-	}
-	if sums[0] != sums[1] {
-		return fmt.Errorf("%s differs afterwards: checksums %s", table, strings.Join(sums[:], " and "))
-	}
-	return nil
 }

@@ -75,10 +75,10 @@ func (r *rig) steady(ctx context.Context, twoWay bool, rate int,
 		return s, err
 	}
 	const numberA, numberB = 1 << 30, 1 << 40 // beyond that of carry
-	half := r.rows / 2
-	flows := []*flow{{newWay(numberA, r.txns), a, b, span{1, half}}}
+	lower, upper := r.tables.half(false)[0], r.tables.half(true)[0]
+	flows := []*flow{{newWay(numberA, r.txns), a, b, lower}}
 	if twoWay {
-		flows = []*flow{{newWay(numberA, r.txns/2), a, b, span{1, half}}, {newWay(numberB, r.txns/2), b, a, span{1 + half, half}}}
+		flows = []*flow{{newWay(numberA, r.txns/2), a, b, lower}, {newWay(numberB, r.txns/2), b, a, upper}}
 	}
 	end, err := begin(ctx, &s, flows)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *rig) steady(ctx context.Context, twoWay bool, rate int,
 	if err = errors.Join(err, end(&s)); err != nil {
 		return s, err
 	}
-	if err := equal(ctx, a, b); err != nil {
+	if err := r.tables.equal(ctx, a, b); err != nil {
 		return s, err
 	}
 	var from, to []time.Time
