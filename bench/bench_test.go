@@ -107,6 +107,14 @@ func TestProcessTime(t *testing.T) {
 	require.Error(t, err)
 }
 
+func TestFiguresOf(t *testing.T) {
+	got, err := figuresOf("goos: linux\nBenchmarkWholeLog/duplex \t 30\t 38.5 ns/op\t 0.50 allocs/row\t 1200 rows\nPASS\n")
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{"ns/op": 38.5, "allocs/row": 0.5, "rows": 1200}, got)
+	_, err = figuresOf("PASS\n")
+	require.ErrorContains(t, err, "no figures")
+}
+
 // TestWorks: every kind of backlog writes SQL that ends where a batch may.
 func TestWorks(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))

@@ -46,6 +46,7 @@ func judges() []judge {
 	return []judge{
 		{"catchup", "work off a backlog: duplex, native replication single-threaded and parallel", catchup},
 		{"copy", "copy a table with a secondary index: duplex, mydumper + myloader, mariadb-dump", fullCopy},
+		{"decode", "decode a log on one core: the reader's code and go-mysql", decode},
 		{"oceanbase", "copy, catch up and steady lag on OceanBase's kernel, beside what plain writers get out of it; a tenth of --rows and --txns", oceanbase},
 		{"steady", "transactions at a given rate: the lag of duplex and of native replication", steady},
 		{"engine", "work off a backlog both ways, without a conflict: duplex with and without the conflict engine", engine},
