@@ -39,6 +39,7 @@ func (r *Rig) Control() http.Handler {
 	}
 	order("tear", plain(r.Faults.Tear))
 	order("repeat", plain(r.Faults.Repeat))
+	order("omit", plain(r.Faults.Omit))
 	order("slow", plain(func(n int) { r.Faults.Slow(time.Duration(n)) }))
 	order("stall", plain(func(n int) { r.Faults.Stall(n != 0) }))
 	order("hide", plain(func(n int) { r.Faults.HideLOBs(n != 0) }))
@@ -67,6 +68,9 @@ func (r *Remote) Tear(ctx context.Context, n int) error { return r.order(ctx, "t
 
 // Repeat is Faults.Repeat.
 func (r *Remote) Repeat(ctx context.Context, n int) error { return r.order(ctx, "repeat", n) }
+
+// Omit is Faults.Omit.
+func (r *Remote) Omit(ctx context.Context, n int) error { return r.order(ctx, "omit", n) }
 
 // Slow is Faults.Slow.
 func (r *Remote) Slow(ctx context.Context, d time.Duration) error {

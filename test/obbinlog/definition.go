@@ -107,7 +107,9 @@ type defining struct {
 // alone reports whether the statement needs no log to go.
 func (d *defining) alone() bool {
 	switch d.statement.Verb {
-	case schema.CreateTable, schema.CreateView, schema.DropView, schema.CreateDatabase, schema.AlterDatabase,
+	case schema.CreateTable: // the kernel copies no table that has a log
+		return d.statement.Like == schema.Name{}
+	case schema.CreateView, schema.DropView, schema.CreateDatabase, schema.AlterDatabase,
 		schema.CreateIndex, schema.DropIndex, schema.Routine, schema.AlterTrigger, schema.Maintenance:
 		return true
 	}
@@ -163,17 +165,20 @@ func (d *defining) note(ctx context.Context) error {
 	if _, err := s.poll(ctx); err != nil {
 		return err
 	}
+	if d.rig.Faults.takeOmit() {
+		return s.log.amend(func(st *state) { st.Pending = nil })
+	}
 	return s.statement(s.log.state.SCN, d.database, strings.TrimSpace(d.text))
 }
 
 func nameOf(n schema.Name) string { return strings.ToLower(n.Database + "." + n.Name) }
 
 // concerned gives the names of the tables whose definition the statement may
-// change, as they are known before it.
+// change or copies, as they are known before it.
 func (d *defining) concerned() []string {
 	var names []string
 	for name, t := range d.rig.stream.tables {
-		for _, o := range d.statement.Objects {
+		for _, o := range append(d.statement.Objects, d.statement.Like) {
 			if nameOf(o) == name || o.Name == "" && strings.EqualFold(o.Database, t.database) {
 				names = append(names, name)
 			}

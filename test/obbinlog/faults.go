@@ -11,6 +11,7 @@ type Faults struct {
 	mu     sync.Mutex
 	tear   int           // so many dumps yet are cut in the midst of an event
 	repeat int           // transactions that the next dump sends although the client has them
+	omit   int           // statements that are not written into the log
 	slow   time.Duration // before each event
 	stale  *state        // what SHOW MASTER STATUS says; nil: the truth
 	stall  bool          // the stream stands still
@@ -26,6 +27,10 @@ func (f *Faults) Tear(n int) { f.set(func() { f.tear = n }) }
 // Repeat has the next dump begin so many transactions too early: they come
 // again, under the numbers that they had.
 func (f *Faults) Repeat(n int) { f.set(func() { f.repeat = n }) }
+
+// Omit leaves the next n statements that change definitions out of the log, as
+// the service does with what it cannot convert and is told to ignore.
+func (f *Faults) Omit(n int) { f.set(func() { f.omit = n }) }
 
 // Slow waits so long before each event.
 func (f *Faults) Slow(d time.Duration) { f.set(func() { f.slow = d }) }
@@ -88,6 +93,17 @@ func (f *Faults) takeTear() bool {
 		return false
 	}
 	f.tear--
+	return true
+}
+
+// takeOmit reports whether the statement that was carried out is left out.
+func (f *Faults) takeOmit() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.omit == 0 {
+		return false
+	}
+	f.omit--
 	return true
 }
 
