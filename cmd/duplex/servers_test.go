@@ -38,10 +38,10 @@ func newTwo(t *testing.T) two {
 	dir := t.TempDir()
 	var sites [2]string
 	for i, db := range []**sql.DB{&out.west, &out.east} {
-		s := tenant.For(t, tenant.MariaDB, tenant.WithPool(32, 16),
-			tenant.WithFlags("--auto-increment-increment=2", fmt.Sprintf("--auto-increment-offset=%d", i+1)))
+		s := tenant.For(t, tenant.LogKinds()[0], tenant.WithPool(32, 16))
 		*db = s.DB(t)
-		run(t, *db, "CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'",
+		run(t, *db, "SET GLOBAL auto_increment_increment = 2", fmt.Sprintf("SET GLOBAL auto_increment_offset = %d", i+1),
+			"CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'",
 			"CREATE USER guest@'127.0.0.1' IDENTIFIED BY '"+secret+"'")
 		sites[i] = s.Addr()
 	}
@@ -99,8 +99,11 @@ func TestLife(t *testing.T) {
 	run(t, w.west, "CREATE TABLE inn.bill (no int AUTO_INCREMENT PRIMARY KEY)")
 	run(t, w.east, "SET GLOBAL auto_increment_offset = 1")
 	out, _ = w.says(t, exitGood, "check", "--fix-sql", w.file)
-	require.Equal(t, `-- at west
-SET GLOBAL auto_increment_increment = 2;
+	mode := ""
+	if tenant.LogKinds()[0] == tenant.OceanBase { // whose counter every applied row would move otherwise
+		mode = "ALTER TABLE `inn`.`bill` AUTO_INCREMENT_MODE = 'NOORDER';\n"
+	}
+	require.Equal(t, "-- at west\n"+mode+`SET GLOBAL auto_increment_increment = 2;
 SET GLOBAL auto_increment_offset = 1;
 -- at east
 SET GLOBAL auto_increment_increment = 2;

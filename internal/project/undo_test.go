@@ -15,8 +15,7 @@ import (
 	servers "duplex/test/tenant"
 )
 
-// undoing is a project between a MariaDB and a MySQL 5.6, with conflicts made by
-// hand.
+// undoing is a project between servers of two kinds, with conflicts made by hand.
 type undoing struct {
 	*testing.T
 	sites *project.Sites
@@ -27,7 +26,8 @@ func newUndoing(t *testing.T) *undoing {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	a, b := servers.For(t, servers.MariaDB), servers.For(t, servers.MySQL56)
+	kinds := servers.LogKinds()
+	a, b := servers.For(t, kinds[0]), servers.For(t, kinds[len(kinds)-1])
 	p := parse(t, fmt.Sprintf(`
 name: shop
 scenario: active-active
@@ -252,9 +252,13 @@ func undoLocked(u *undoing, site string) {
 		done, err := u.undo.Undo(u.Context(), ref, false)
 		ended <- result{done, err}
 	}()
+	waits := "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+	if u.sites.Tenant(site).Kind == tenant.OceanBase {
+		waits = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT%shop%stock%FOR UPDATE'"
+	}
 	require.Eventually(u, func() bool {
 		var n int
-		err := u.sites.Tenant(site).DB().QueryRowContext(u.Context(), "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'").Scan(&n)
+		err := u.sites.Tenant(site).DB().QueryRowContext(u.Context(), waits).Scan(&n)
 		return err == nil && n == 1
 	}, 9*time.Second, 250*time.Millisecond) // the server shows the same as before to who asks again within 0.1 s
 	require.NoError(u, tx.Commit())

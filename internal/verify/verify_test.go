@@ -233,7 +233,7 @@ func small(t *testing.T) *servers.Server {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	return servers.For(t, servers.MariaDB, servers.WithPool(64, 128))
+	return servers.For(t, servers.LogKinds()[0], servers.WithPool(64, 128))
 }
 
 // TestMoving writes both sides, west behind east, while they are compared.

@@ -18,7 +18,7 @@ func TestRead(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	for _, kind := range fixtures {
+	for _, kind := range tenant.LogKinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			s := tenant.For(t, kind)
 			db := s.DB(t)
