@@ -24,11 +24,17 @@ type Wire struct {
 
 // NewWire lays a wire to a server. It ends with the test.
 func NewWire(t testing.TB, s *tenant.Server) *Wire {
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	w := &Wire{toxiproxy.NewProxy(server, s.Addr(), "127.0.0.1:0", s.Addr())}
-	require.NoError(t, w.Start())
+	w, err := Lay(s.Addr())
+	require.NoError(t, err)
 	t.Cleanup(w.Stop)
 	return w
+}
+
+// Lay lays a wire to an address. It ends with Stop.
+func Lay(address string) (*Wire, error) {
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	w := &Wire{toxiproxy.NewProxy(server, address, "127.0.0.1:0", address)}
+	return w, w.Start()
 }
 
 // Leftovers passes over what toxiproxy leaves behind when a connection ends
@@ -48,14 +54,20 @@ func (w *Wire) Cut() { w.Stop() }
 // Mend lets connections through again after Cut.
 func (w *Wire) Mend(t testing.TB) { require.NoError(t, w.Start()) }
 
+func (w *Wire) add(kind, attributes string) error {
+	for _, stream := range []string{"upstream", "downstream"} {
+		if _, err := w.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
+			`{"name": "%s-%s", "type": "%s", "stream": "%s", "attributes": {%s}}`, kind, stream, kind, stream, attributes))); err != nil {
+			return fmt.Errorf("%s on the wire: %w", kind, err)
+		}
+	}
+	return nil
+}
+
 // toxic adds a toxic in both directions; the function returned takes it away.
 func (w *Wire) toxic(t testing.TB, kind, attributes string) (remove func()) {
 	t.Helper()
-	for _, stream := range []string{"upstream", "downstream"} {
-		_, err := w.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(
-			`{"name": "%s-%s", "type": "%s", "stream": "%s", "attributes": {%s}}`, kind, stream, kind, stream, attributes)))
-		require.NoError(t, err)
-	}
+	require.NoError(t, w.add(kind, attributes))
 	return func() {
 		for _, stream := range []string{"upstream", "downstream"} {
 			require.NoError(t, w.Toxics.RemoveToxic(context.Background(), kind+"-"+stream))
@@ -66,6 +78,10 @@ func (w *Wire) toxic(t testing.TB, kind, attributes string) (remove func()) {
 // Stall lets nothing through until the function returned is called; then all
 // connections that were stalled end.
 func (w *Wire) Stall(t testing.TB) (end func()) { return w.toxic(t, "timeout", `"timeout": 0`) }
+
+// Lengthen makes every packet late by ms milliseconds: a round trip takes twice
+// as long. Packets follow each other as closely as before.
+func (w *Wire) Lengthen(ms int) error { return w.add("latency", fmt.Sprintf(`"latency": %d`, ms)) }
 
 // Delay makes every packet late, by up to 2*ms milliseconds.
 func (w *Wire) Delay(t testing.TB, ms int) (end func()) {
