@@ -57,7 +57,7 @@ func (r *result) verdict(b bar) (v verdict, ok bool) {
 				return v, false
 			}
 			y, ok := to[i].figure(b.figure)
-			if !ok {
+			if !ok || y == 0 {
 				return v, false
 			}
 			x /= y

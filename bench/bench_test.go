@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,64 @@ func TestProcessTime(t *testing.T) {
 	require.Positive(t, before)
 	_, err := processTime(1 << 30)
 	require.Error(t, err)
+}
+
+// TestContests: no two have one name, and bars are about competitors that are there.
+func TestContests(t *testing.T) {
+	o := &options{runs: 1, rows: 1000, txns: 100, size: 1, kind: "mariadb", work: []string{"update", "oltp", "hot", "bulk"}}
+	seen := map[string]bool{}
+	for _, j := range judges() {
+		contests, err := j.contests(o)
+		require.NoError(t, err, j.name)
+		require.NotEmpty(t, contests, j.name)
+		for _, c := range contests {
+			require.False(t, seen[c.name], c.name)
+			seen[c.name] = true
+			require.True(t, strings.HasPrefix(c.name, j.name), c.name)
+		}
+	}
+	for _, x := range axes(o) {
+		names := map[string]bool{}
+		for _, p := range x.points {
+			require.False(t, names[p.name], p.name)
+			names[p.name] = true
+		}
+		for _, b := range x.bars {
+			require.True(t, names[b.of] && names[b.to], x.name)
+		}
+	}
+}
+
+func TestMemoryOf(t *testing.T) {
+	now, most, ok := memoryOf(os.Getpid())
+	require.True(t, ok)
+	require.Positive(t, now)
+	require.GreaterOrEqual(t, most, now)
+	_, _, ok = memoryOf(1 << 30)
+	require.False(t, ok)
+}
+
+func TestPercentiles(t *testing.T) {
+	var took []time.Duration
+	for i := range 100 {
+		took = append(took, time.Duration(100-i)*time.Second)
+	}
+	got := map[string]float64{}
+	percentiles(got, "x", took, 50, 95)
+	require.Equal(t, map[string]float64{"x p50": 51, "x p95": 96, "x max": 100}, got)
+}
+
+// TestPacing: the halves of the rows do not meet, and no transaction is lost.
+func TestPacing(t *testing.T) {
+	r := &rig{tables: layout{3, 1001, padding}}
+	flows := r.flows(pacing{twoWay: true, txns: 7}, nil, nil)
+	require.Len(t, flows[0].committed, 4)
+	require.Len(t, flows[1].committed, 3)
+	lower, upper := flows[0].ids, flows[1].ids
+	require.Len(t, lower, 3)
+	require.LessOrEqual(t, lower[0].first+lower[0].n, upper[0].first)
+	require.LessOrEqual(t, upper[0].first+upper[0].n-1, 1001)
+	require.Equal(t, []string{"bench.item", "bench.item2", "bench.item3"}, r.tables.names())
 }
 
 func TestFiguresOf(t *testing.T) {

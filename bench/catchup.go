@@ -38,25 +38,8 @@ const (
 )
 
 func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
-	source, err := r.start(ctx, "source", sourceID, "")
+	b, err := r.stretch(ctx, "", r.tables, r.txns, w)
 	if err != nil {
-		return nil, err
-	}
-	if err := r.tables.fill(ctx, source); err != nil {
-		return nil, err
-	}
-	if err := firstTarget(ctx, r, source); err != nil {
-		return nil, err
-	}
-	b := &stretch{rig: r, source: source}
-	if b.from, err = logEnd(ctx, source); err != nil {
-		return nil, err
-	}
-	r.say("  writing the backlog")
-	if err := backlog(ctx, source, w, r.txns, r.tables.all()); err != nil {
-		return nil, err
-	}
-	if b.to, err = logEnd(ctx, source); err != nil {
 		return nil, err
 	}
 	native := func(name string, threads int) competitor {
@@ -81,34 +64,62 @@ func openCatchup(ctx context.Context, r *rig, w work) ([]competitor, error) {
 	return out, nil
 }
 
+// A stretch is a part of a source's log: the backlog.
+type stretch struct {
+	*rig
+	tables   layout
+	txns     int
+	source   *server
+	from, to string
+	first    string // folder of the stopped first target
+}
+
+// stretch makes a source, the target that every run begins with, and the backlog.
+// The name tells several of a contest apart.
+func (r *rig) stretch(ctx context.Context, name string, tables layout, txns int, w work) (*stretch, error) {
+	b := &stretch{rig: r, tables: tables, txns: txns, first: first + name}
+	var err error
+	if b.source, err = r.start(ctx, "source"+name, sourceID, ""); err != nil {
+		return nil, err
+	}
+	if err := tables.fill(ctx, b.source); err != nil {
+		return nil, err
+	}
+	if err := b.firstTarget(ctx); err != nil {
+		return nil, err
+	}
+	if b.from, err = logEnd(ctx, b.source); err != nil {
+		return nil, err
+	}
+	r.say("  writing the backlog")
+	if err := backlog(ctx, b.source, w, txns, tables.all()); err != nil {
+		return nil, err
+	}
+	b.to, err = logEnd(ctx, b.source)
+	return b, err
+}
+
 // firstTarget lets duplex copy the rows to a target and stops that.
-func firstTarget(ctx context.Context, r *rig, source *server) error {
-	r.say("  copying the rows to the target that every run begins with")
-	target, err := r.start(ctx, first, targetID, "")
+func (b *stretch) firstTarget(ctx context.Context) error {
+	b.say("  copying the rows to the target that every run begins with")
+	target, err := b.start(ctx, b.first, targetID, "")
 	if err != nil {
 		return err
 	}
 	var s sample
-	if err := r.runDuplex(ctx, &s, source, target, ""); err != nil {
+	if err := b.runDuplex(ctx, &s, b.source, target, ""); err != nil {
 		return err
 	}
-	if err := r.tables.equal(ctx, source, target); err != nil {
+	if err := b.tables.equal(ctx, b.source, target); err != nil {
 		return err
 	}
-	return r.stop(ctx, target)
-}
-
-// A stretch is a part of the source's log: the backlog.
-type stretch struct {
-	*rig
-	source   *server
-	from, to string
+	return b.stop(ctx, target)
 }
 
 // once gives run a target as it was before the backlog, and holds the result
 // against the source.
 func (b *stretch) once(ctx context.Context, run func(t *server) (sample, error)) (sample, error) {
-	target, err := b.start(ctx, "target", targetID, first)
+	target, err := b.start(ctx, "target", targetID, b.first)
 	if err != nil {
 		return sample{}, err
 	}

@@ -79,6 +79,8 @@ type sample struct {
 	Parts      map[string]float64 `json:"parts_seconds,omitempty"`
 	Figures    map[string]float64 `json:"figures,omitempty"` // whatever else was measured, named with its unit
 	Target     map[string]float64 `json:"target,omitempty"`  // what the target counted, by the names of SHOW STATUS
+
+	resident []int64 // memory of the competitor's own processes over time, in bytes
 }
 
 // cpu is processor time, in seconds: of the competitor's own processes and of

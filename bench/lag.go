@@ -85,7 +85,7 @@ func (r *rig) carry(ctx context.Context, from, to *server) (end func(s *sample) 
 		stop()
 		<-ended
 		s.CPU.Own += own.CPU.Own
-		s.PeakRSS = max(s.PeakRSS, own.PeakRSS)
+		s.PeakRSS, s.resident = max(s.PeakRSS, own.PeakRSS), append(s.resident, own.resident...)
 		return nil
 	}
 	n, err := from.lastProbe(ctx)
@@ -248,8 +248,15 @@ func note(parts map[string]float64, name string, from, to []time.Time) {
 	for i := range from {
 		took = append(took, max(0, to[i].Sub(from[i])))
 	}
+	percentiles(parts, name, took, 50, 99)
+}
+
+// percentiles adds those of times, and the greatest, in seconds. It sorts took,
+// which is not empty.
+func percentiles(parts map[string]float64, name string, took []time.Duration, which ...int) {
 	slices.Sort(took)
-	parts[name+" p50"] = took[len(took)/2].Seconds()
-	parts[name+" p99"] = took[len(took)*99/100].Seconds()
+	for _, p := range which {
+		parts[fmt.Sprintf("%s p%d", name, p)] = took[len(took)*p/100].Seconds()
+	}
 	parts[name+" max"] = took[len(took)-1].Seconds()
 }

@@ -1,8 +1,10 @@
 // Command bench measures Duplex beside what does the same work on the same
-// machine in the same run: native replication for catching up with a backlog,
-// mydumper with myloader, and mariadb-dump, for a full copy, and Duplex without its
-// conflict engine. What it prints are ratios with their spread; a figure of one competitor alone says more about
-// the machine than about the program.
+// machine in the same run: native replication for catching up with a backlog and
+// for changes that come at a given rate, mydumper with myloader, and mariadb-dump,
+// for a full copy, go-mysql for decoding, and Duplex itself without its conflict
+// engine, without delay or with fewer tables. What it prints are ratios with their
+// spread; a figure of one competitor alone says more about the machine than about
+// the program.
 package main
 
 import (
@@ -31,6 +33,8 @@ type options struct {
 	profile string
 	other   string
 	only    string
+	rate    int
+	size    int
 	dir     string
 	keep    bool
 }
@@ -47,7 +51,10 @@ func judges() []judge {
 		{"catchup", "work off a backlog: duplex, native replication single-threaded and parallel", catchup},
 		{"copy", "copy a table with a secondary index: duplex, mydumper + myloader, mariadb-dump", fullCopy},
 		{"decode", "decode a log on one core: the reader's code and go-mysql", decode},
+		{"scale", "how catching up grows with rows, tables, width and round-trip time: duplex beside itself", scale},
 		{"oceanbase", "copy, catch up and steady lag on OceanBase's kernel, beside what plain writers get out of it; a tenth of --rows and --txns", oceanbase},
+		{"memory", "memory of duplex: steady with 50 tables, catching up, and with one large transaction", memory},
+		{"app", "how long an application at the target waits while changes come in: by duplex and by native replication", app},
 		{"steady", "transactions at a given rate: the lag of duplex and of native replication", steady},
 		{"engine", "work off a backlog both ways, without a conflict: duplex with and without the conflict engine", engine},
 	}
@@ -79,7 +86,9 @@ func command() *cobra.Command {
 	f.IntVar(&o.rows, "rows", 1_000_000, "rows of the table")
 	f.StringVar(&o.kind, "kind", string(tenant.MariaDB), "kind of server: mariadb or mysql56")
 	f.StringSliceVar(&o.work, "work", []string{"update", "oltp", "hot"}, "backlogs of catchup and engine: "+workNames())
-	f.StringVar(&o.only, "only", "", "hold only the contests whose names contain this")
+	f.IntVar(&o.rate, "rate", 0, "transactions/s of a written site in app and steady-half; 0: half of what duplex catches up with")
+	f.IntVar(&o.size, "size", 256, "MiB of the large transaction of memory")
+	f.StringVar(&o.only, "only", "", "hold only the contests whose names contain this, as rtt of scale")
 	f.StringVar(&o.json, "json", "", "file for the result as JSON, - is standard output; otherwise below bench/results")
 	f.StringVar(&o.profile, "profile", "", "folder for CPU and allocation profiles of duplex")
 	f.StringVar(&o.other, "other", "", "another build of duplex, to be measured beside this one")
@@ -101,8 +110,8 @@ func command() *cobra.Command {
 
 func (o *options) check() error {
 	switch {
-	case o.runs < 1 || o.txns < 1 || o.rows < 1000:
-		return errors.New("--runs and --txns are at least 1, --rows at least 1000")
+	case o.runs < 1 || o.txns < 1 || o.rows < 1000 || o.size < 1 || o.rate < 0:
+		return errors.New("--runs, --txns and --size are at least 1, --rows at least 1000, and --rate is not negative")
 	case !slices.Contains(tenant.LogKinds(), tenant.Kind(o.kind)):
 		return fmt.Errorf("--kind %q: not one of %v", o.kind, tenant.LogKinds())
 	}
@@ -122,6 +131,9 @@ func run(ctx context.Context, o *options, list []judge) (err error) {
 			return err
 		}
 		contests = append(contests, slices.DeleteFunc(c, func(c contest) bool { return !strings.Contains(c.name, o.only) })...)
+	}
+	if len(contests) == 0 {
+		return fmt.Errorf("--only %q: no such contest", o.only)
 	}
 	report := &report{Machine: describeMachine(ctx), Runs: o.runs, LoadBefore: loadAverage()}
 	for _, c := range contests {

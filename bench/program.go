@@ -17,6 +17,7 @@ import (
 var partOrder = []string{
 	"connecting", "schema", "full", "indexes", "incremental", "dump", "load",
 	"commit p50", "commit p99", "in the log p50", "in the log p99", "from log to target p50", "from log to target p99", "lag p50", "lag p99", "lag max",
+	"app p50", "app p95", "app p99", "app max",
 }
 
 // runDuplex runs the program from its start until it has caught up. Profiles
@@ -66,7 +67,7 @@ func (r *rig) project(source, target *server) (string, error) {
 	}
 	text := "name: bench\nscenario: " + scenario + "\nsites:\n"
 	for i, s := range []*server{source, target} {
-		text += fmt.Sprintf("  %s:\n    address: %s\n    user: %s\n    password_file: %s\n", []string{"a", "b"}[i], s.Addr(), s.User(), password)
+		text += fmt.Sprintf("  %s:\n    address: %s\n    user: %s\n    password_file: %s\n", []string{"a", "b"}[i], s.address(), s.User(), password)
 	}
 	text += "source: a\ntables:\n  include: [\"" + database + ".*\"]\n"
 	path := filepath.Join(r.folder, "bench.yaml")
@@ -81,13 +82,14 @@ func child(cmd *exec.Cmd, s *sample) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	err := cmd.Run()
-	if p := cmd.ProcessState; p != nil {
-		s.CPU.Own += (p.UserTime() + p.SystemTime()).Seconds()
-		if u, ok := p.SysUsage().(*syscall.Rusage); ok {
-			s.PeakRSS = max(s.PeakRSS, u.Maxrss<<10)
-		}
+	if err := cmd.Start(); err != nil {
+		return err
 	}
+	watched := watch(cmd.Process.Pid)
+	err := cmd.Wait()
+	peak, resident := watched()
+	s.PeakRSS, s.resident = max(s.PeakRSS, peak), append(s.resident, resident...)
+	s.CPU.Own += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	return err
 }
 

@@ -110,19 +110,26 @@ func (r *result) print(out io.Writer) {
 			column(s, func(s *sample) float64 { return s.Others }).Median)
 	}
 	_ = w.Flush() // what cannot be printed is in the file
-	fmt.Fprintln(out)
-	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "ratio\tspeed min\tmedian\tmax\tCPU of all min\tmedian\tmax\town: median\t")
-	for _, x := range r.Ratios {
-		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", x.Of, x.To,
-			x.Rate.Min, x.Rate.Median, x.Rate.Max, x.CPU.Min, x.CPU.Median, x.CPU.Max, x.Own.Median)
-	}
-	_ = w.Flush() // as above
+	r.printRatios(out)
 	r.printParts(out)
 	r.printVerdicts(out)
 	r.printCounts(out, "figures, medians", func(s *sample) map[string]float64 { return s.Figures }, func(_ *sample, v float64) float64 { return v })
 	r.printCounts(out, fmt.Sprintf("the target's counters for 1,000 %ss, medians", r.Unit),
 		func(s *sample) map[string]float64 { return s.Target }, func(s *sample, v float64) float64 { return v / s.Units * 1000 })
+}
+
+func (r *result) printRatios(out io.Writer) {
+	if len(r.Ratios) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "ratio\tspeed min\tmedian\tmax\tCPU of all min\tmedian\tmax\town: median\t")
+	for _, x := range r.Ratios {
+		fmt.Fprintf(w, "%s / %s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", x.Of, x.To,
+			x.Rate.Min, x.Rate.Median, x.Rate.Max, x.CPU.Min, x.CPU.Median, x.CPU.Max, x.Own.Median)
+	}
+	_ = w.Flush() // what cannot be printed is in the file
 }
 
 // printCounts writes a table of figures that are not 0 everywhere, of each

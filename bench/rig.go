@@ -29,7 +29,16 @@ type rig struct {
 // A server is a tenant of the rig with a pool of connections to it.
 type server struct {
 	*tenant.Server
-	db *sql.DB
+	db  *sql.DB
+	via string // host:port of a wire by which the program reaches it; empty: there is none
+}
+
+// address is where the program finds the server.
+func (s *server) address() string {
+	if s.via != "" {
+		return s.via
+	}
+	return s.Addr()
 }
 
 // The servers' memory: the data fit, so that no disk is measured.

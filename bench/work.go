@@ -75,12 +75,22 @@ func appendUpdate(dst []byte, r *rand.Rand, ids span) []byte {
 }
 
 func appendOLTP(dst []byte, r *rand.Rand, ids span) []byte {
-	id := func() int { return ids.pick(r) }
-	dst = fmt.Appendf(dst, "BEGIN; UPDATE %s SET k = k + 1 WHERE id = %d; UPDATE %s SET c = '", ids.table, id(), ids.table)
-	dst = appendDigits(dst, r, 10)
-	again := id()
-	dst = fmt.Appendf(dst, "' WHERE id = %d; DELETE FROM %s WHERE id = %d; INSERT INTO %s VALUES ", id(), ids.table, again, ids.table)
-	return append(appendRow(dst, r, again, ids.n, ids.pad), "; COMMIT"...)
+	dst = append(dst, "BEGIN"...)
+	for _, text := range oltpChanges(r, ids) {
+		dst = append(append(dst, "; "...), text...)
+	}
+	return append(dst, "; COMMIT"...)
+}
+
+// oltpChanges gives the statements of sysbench's oltp_write_only.
+func oltpChanges(r *rand.Rand, ids span) []string {
+	k := fmt.Sprintf("UPDATE %s SET k = k + 1 WHERE id = %d", ids.table, ids.pick(r))
+	c := appendDigits(fmt.Appendf(nil, "UPDATE %s SET c = '", ids.table), r, 10)
+	c = fmt.Appendf(c, "' WHERE id = %d", ids.pick(r))
+	again := ids.pick(r)
+	remove := fmt.Sprintf("DELETE FROM %s WHERE id = %d", ids.table, again)
+	insert := appendRow(fmt.Appendf(nil, "INSERT INTO %s VALUES ", ids.table), r, again, ids.n, ids.pad)
+	return []string{k, string(c), remove, string(insert)}
 }
 
 // appendRow writes (id, k, c, pad).
