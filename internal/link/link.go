@@ -1,6 +1,6 @@
 // Package link is one direction of replication on its way from reader to
 // applier: it pulls committed transactions and holds them until the applier
-// takes them, a bounded number of bytes in memory and the rest on disk.
+// takes them, a bounded number of bytes in memory; the rest on disk, or not yet pulled.
 package link
 
 import (
@@ -17,10 +17,10 @@ type Source interface {
 	Next(ctx context.Context) (*change.Txn, error)
 }
 
-// A Link is a queue between a Source and whoever calls Next. It never makes the
-// source wait for the applier: the source's reader has to come to the end of
-// its log for the other direction to go on, so that two full links would wait
-// for each other. What memory has no room for waits on disk.
+// A Link is a queue between a Source and whoever calls Next. Where both sites are
+// written it never makes the source wait for the applier: the source's reader has
+// to come to the end of its log for the other direction to go on, so that two full
+// links would wait for each other. What memory has no room for waits on disk.
 type Link struct {
 	source Source
 	limit  int64
@@ -36,6 +36,8 @@ type Link struct {
 	stop   context.CancelCauseFunc // ends Run's wait for the source
 
 	spool *spool
+	waits bool // the source waits for room
+	full  bool // it does
 }
 
 // overhead is what a transaction occupies besides its rows, in bytes.
@@ -49,6 +51,10 @@ func New(source Source, limit int64, dir string) *Link {
 	l.wake = sync.NewCond(&l.mu)
 	return l
 }
+
+// Wait lets the source wait while the link is full, instead of writing to disk. It is
+// called before Run, where nobody else needs the source's reader.
+func (l *Link) Wait() { l.waits = true }
 
 // Run pulls until ctx ends, the source fails, or the disk does. Then Next gives
 // the same error once the queue is empty.
@@ -100,7 +106,7 @@ func (l *Link) put(ctx context.Context, txn *change.Txn) error {
 	}
 	if err == nil {
 		var kept bool
-		if kept, err = l.keep(txn, filed); kept {
+		if kept, err = l.keep(ctx, txn, filed); kept {
 			return nil
 		}
 	}
@@ -119,7 +125,7 @@ func (l *Link) put(ctx context.Context, txn *change.Txn) error {
 
 // keep counts txn and puts it into memory, if there is room and nothing older
 // on disk.
-func (l *Link) keep(txn *change.Txn, filed int64) (bool, error) {
+func (l *Link) keep(ctx context.Context, txn *change.Txn, filed int64) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pulled++
@@ -134,6 +140,11 @@ func (l *Link) keep(txn *change.Txn, filed int64) (bool, error) {
 		return false, err
 	}
 	size := txn.Rows.Size() + overhead
+	if l.waits {
+		if err := l.wait(ctx, size); err != nil {
+			return false, err
+		}
+	}
 	if len(l.queue) > 0 && l.bytes+size > l.limit {
 		return false, nil
 	}
@@ -141,6 +152,24 @@ func (l *Link) keep(txn *change.Txn, filed int64) (bool, error) {
 	l.bytes += size
 	l.wake.Broadcast()
 	return true, nil
+}
+
+// wait blocks until there is room for size bytes. mu is held, before and after.
+func (l *Link) wait(ctx context.Context, size int64) error {
+	if len(l.queue) == 0 || l.bytes+size <= l.limit {
+		return nil
+	}
+	defer context.AfterFunc(ctx, l.broadcast)()
+	// Half of it has to go, so that source and applier do not wake each other for
+	// every transaction.
+	for l.full = true; len(l.queue) > 0 && l.bytes+size > l.limit/2; {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		l.wake.Wait()
+	}
+	l.full = false
+	return nil
 }
 
 // Next gives the oldest transaction; it waits for one. One goroutine calls it.
@@ -187,6 +216,9 @@ func (l *Link) oldest(ctx context.Context) (*change.Txn, error) {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.bytes -= txn.Rows.Size() + overhead
+	if l.full && (len(l.queue) == 0 || l.bytes <= l.limit/2) {
+		l.wake.Broadcast()
+	}
 	if txn.Rows.Spooled() {
 		l.leave(txn)
 	}

@@ -39,6 +39,45 @@ func (s *source) Next(ctx context.Context) (*change.Txn, error) {
 	return &change.Txn{Stamp: change.Stamp{Seq: seq}, Rows: rows}, err
 }
 
+// TestWait: a full link lets its source wait, in order and without a file, and lets
+// it go on once half of it is taken.
+func TestWait(t *testing.T) {
+	s := &source{left: 1000, err: errors.New("log has ended")}
+	dir := t.TempDir()
+	l := link.New(s, 10_000, dir)
+	l.Wait()
+	done := make(chan error, 1)
+	go func() { done <- l.Run(t.Context()) }()
+	require.Eventually(t, func() bool { st := l.Status(); return st.Pulled > uint64(st.Queued) }, 10*time.Second, time.Millisecond, "one waits")
+	require.EqualValues(t, l.Status().Pulled, s.given.Load())
+	for seq := range uint64(1000) {
+		txn, err := l.Next(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, seq, txn.Stamp.Seq)
+		st := l.Status()
+		require.LessOrEqual(t, st.Bytes, int64(10_000))
+		require.Zero(t, st.Spooled)
+	}
+	_, err := l.Next(t.Context())
+	require.EqualError(t, err, "log has ended", "after all that was read")
+	require.EqualError(t, <-done, "log has ended")
+	require.NoError(t, l.Close())
+}
+
+// TestWaitEnds: a source that waits for room is let go when the run ends.
+func TestWaitEnds(t *testing.T) {
+	s := &source{left: 100}
+	l := link.New(s, 10, t.TempDir())
+	l.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	require.Eventually(t, func() bool { return l.Status().Pulled == 2 }, 10*time.Second, time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NoError(t, l.Close())
+}
+
 func TestOrderAndBound(t *testing.T) {
 	s := &source{left: 100, err: errors.New("log has ended")}
 	l := link.New(s, 10_000, t.TempDir())

@@ -244,6 +244,9 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 		source = &defined{source, a, r}
 	}
 	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
+	if !p.TwoWay() {
+		r.queue.Wait()
+	}
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }
