@@ -39,6 +39,7 @@ type lane struct {
 	gaps    bool   // rows of the group that are not there are locked as well
 	current *target
 	checks  bool // the session looks after foreign keys
+	trust   trust
 }
 
 func newLane(a *Applier, no int) *lane {
@@ -145,6 +146,11 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 			l.gaps = true
 			continue
 		}
+		if errors.Is(err, errUnproven) {
+			l.count.unproven.Add(1)
+			l.trust.broken()
+			continue
+		}
 		again := class.Undone() || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||
 			class == tenant.Duplicate && (l.site != nil || attempt <= carefulAt) || class == tenant.Reference && l.site != nil
 		if !again {
@@ -244,6 +250,15 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 		if err != nil {
 			return err
 		}
+	}
+	proven, err := t.prove(ctx, b)
+	if err != nil {
+		return err
+	}
+	if proven {
+		l.count.proven.Add(1)
+		l.trust.kept()
+		return nil
 	}
 	return t.write(ctx, b, true)
 }

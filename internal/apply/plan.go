@@ -33,6 +33,7 @@ type plan struct {
 	insert   string       // INSERT INTO … VALUES
 	selected string       // expressions for SELECT, of all target columns
 	onDup    string       // ON DUPLICATE KEY UPDATE …
+	digest   *digest      // nil: rows have to be looked at
 	rule     *conflict.Rule
 	unique   bool // rows may be parked
 	touches  bool // a row written may concern parked ones
@@ -77,6 +78,7 @@ func newPlan(source *change.Table, target *schema.Table, m *schema.Mapping) (*pl
 	}
 	p.addIndexes(target)
 	p.texts()
+	p.digest = newDigest(p, target)
 	return p, nil
 }
 

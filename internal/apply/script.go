@@ -25,6 +25,8 @@ type script struct {
 	text []byte
 	err  error
 
+	proof bool // statements add digests of the rows that they find
+
 	open  string // the statement that rows join now: its head
 	close string // what ends it
 	since int    // where it began
@@ -198,7 +200,11 @@ func (s *script) remove(p *plan, n *net) {
 	if len(p.key) == 1 {
 		c := &p.target.Columns[p.key[0]]
 		head := "DELETE FROM " + p.name + " WHERE " + string(change.AppendIdent(nil, c.Name)) + " IN ("
-		s.join(n, head, ")", func(dst []byte) []byte { return c.AppendKeyLiteral(dst, n.current[p.key[0]]) })
+		end := ")"
+		if s.proof {
+			end = ") AND " + p.digest.sql + ">=0"
+		}
+		s.join(n, head, end, func(dst []byte) []byte { return c.AppendKeyLiteral(dst, n.current[p.key[0]]) })
 		return
 	}
 	s.statement(n, string(p.appendWhere([]byte("DELETE FROM "+p.name+" WHERE "), n.current)))
@@ -210,7 +216,11 @@ func (s *script) update(p *plan, n *net) {
 		s.statement(n, string(append(p.appendUpdate([]byte(head), n), end...)))
 		return
 	}
-	head, end := written(p, n.final, p.insert, p.onDup)
+	onDup := p.onDup
+	if s.proof {
+		onDup = p.digest.onDup
+	}
+	head, end := written(p, n.final, p.insert, onDup)
 	s.join(n, head, end, func(dst []byte) []byte { return p.appendRow(dst, n.final) })
 }
 

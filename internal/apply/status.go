@@ -15,8 +15,8 @@ import (
 const lagSamples = 1024
 
 type counters struct {
-	transactions, rows, bytes, passed, retries, groups atomic.Uint64
-	waits, conflicts, drifts, ambiguous, parks         atomic.Uint64
+	transactions, rows, bytes, passed, retries, groups, proven, unproven atomic.Uint64
+	waits, conflicts, drifts, ambiguous, parks                           atomic.Uint64
 
 	mu    sync.Mutex
 	lags  [lagSamples]time.Duration
@@ -51,6 +51,8 @@ type Status struct {
 	Passed       uint64 // transactions that an earlier run had applied
 	Retries      uint64 // target transactions tried again: deadlocks, lock waits
 	Groups       uint64 // target transactions
+	Proven       uint64 // of them written without looking at their rows first
+	Unproven     uint64 // target transactions begun anew, with a look, as some row was not as expected
 	Held         int64  // bytes of transactions waiting or being applied
 	Committed    time.Time
 	Lag          time.Duration // source commit to target commit, by the source's clock and ours; of whole-second logs the heartbeats'
@@ -88,6 +90,7 @@ func (a *Applier) Status() Status {
 	}
 	s.Conflicts, s.Drifts, s.Ambiguous = a.count.conflicts.Load(), a.count.drifts.Load(), a.count.ambiguous.Load()
 	s.Pause, s.Memory = a.brake.state()
+	s.Proven, s.Unproven = a.count.proven.Load(), a.count.unproven.Load()
 	s.Parks, s.Waits = a.count.parks.Load(), a.count.waits.Load()
 	a.window.mu.Lock()
 	s.Low, s.Position, s.Held = a.window.low, a.window.position, a.window.bytes

@@ -188,7 +188,7 @@ func (t *target) mark(s *script, last bool) {
 		t.record.Write = t.writes
 	}
 	t.record.Notes = notes
-	s.statement(nil, string(t.store.AppendUpdate(nil, t.record)))
+	s.statement(nil, string(t.store.AppendUpdate(nil, t.state.Epoch, t.record)))
 	t.marked = true
 }
 

@@ -52,10 +52,10 @@ func (s *Store) appendLane(dst []byte, lane int) []byte {
 	return strconv.AppendInt(append(append(dst, s.where()...), " AND lane = "...), int64(lane), 10)
 }
 
-// AppendUpdate appends the statement that writes r over the lane's row. It goes
-// first among the writes of its transaction: the site's reader then knows at
-// once that the transaction is an applied one.
-func (s *Store) AppendUpdate(dst []byte, r Record) []byte {
+// AppendUpdate appends the statement that writes r over the lane's row, if that is of
+// epoch: else it matches no row. It goes first among the writes of its transaction:
+// the site's reader then knows at once that the transaction is an applied one.
+func (s *Store) AppendUpdate(dst []byte, epoch uint64, r Record) []byte {
 	dst = append(dst, "UPDATE `duplex`.`checkpoint` SET "...)
 	for i, c := range r.columns() {
 		if i > 0 {
@@ -64,7 +64,8 @@ func (s *Store) AppendUpdate(dst []byte, r Record) []byte {
 		dst = append(change.AppendIdent(dst, c.name), " = "...)
 		dst = append(dst, c.literal...)
 	}
-	return s.appendLane(append(dst, " WHERE "...), r.Lane)
+	dst = s.appendLane(append(dst, " WHERE "...), r.Lane)
+	return strconv.AppendUint(append(dst, " AND epoch = "...), epoch, 10)
 }
 
 // appendInsert appends the statement that makes the lane's row, or replaces it.

@@ -122,7 +122,8 @@ type probe struct {
 
 func (p *probe) do(ctx context.Context) error {
 	store := checkpoint.New(p.tenant, p.project, p.probeLink(p.site))
-	if _, err := store.Claim(ctx, 1, ""); err != nil {
+	claimed, err := store.Claim(ctx, 1, "")
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Wait)
@@ -132,7 +133,7 @@ func (p *probe) do(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = reader.Close() }()
-	if err := p.writeMarked(ctx, store); err != nil {
+	if err := p.writeMarked(ctx, store, claimed.Epoch); err != nil {
 		return err
 	}
 	if _, err := checkpoint.Beat(ctx, p.tenant); err != nil {
@@ -142,7 +143,7 @@ func (p *probe) do(ctx context.Context) error {
 }
 
 // writeMarked writes what an applier would: the mark, and a row.
-func (p *probe) writeMarked(ctx context.Context, store *checkpoint.Store) (err error) {
+func (p *probe) writeMarked(ctx context.Context, store *checkpoint.Store, epoch uint64) (err error) {
 	session, err := p.tenant.Session(ctx, tenant.Apply, probeOrigin)
 	if err != nil && tenant.Code(err) != 0 { // the check "rights" says what is missing
 		session, err = p.tenant.Session(ctx, tenant.Apply, 0)
@@ -153,7 +154,7 @@ func (p *probe) writeMarked(ctx context.Context, store *checkpoint.Store) (err e
 	defer func() { err = errors.Join(err, session.Close()) }()
 	now := time.Now().UTC()
 	at := change.PackDatetime(now.Year(), int(now.Month()), now.Day(), now.Hour(), now.Minute(), now.Second(), now.Nanosecond()/1000)
-	text := append([]byte("BEGIN; "), store.AppendUpdate(nil, checkpoint.Record{Committed: now})...)
+	text := append([]byte("BEGIN; "), store.AppendUpdate(nil, epoch, checkpoint.Record{Committed: now})...)
 	text = checkpoint.AppendPulse(append(text, "; "...), &change.Beat{Site: p.tenant.Site, Count: markedBeat, At: at}, 0)
 	_, err = session.ExecAll(ctx, string(append(text, "; COMMIT"...)))
 	return err
