@@ -41,6 +41,7 @@ func BenchmarkMemory(b *testing.B) {
 // BenchmarkDiskIn is what a backlog costs the source.
 func BenchmarkDiskIn(b *testing.B) {
 	l := link.New(small(b), 1, b.TempDir())
+	defer l.Hurry()()
 	require.ErrorIs(b, l.Run(b.Context()), errEnd)
 	b.ReportMetric(float64(l.Status().Spooled)/float64(b.N), "disk-B/op")
 	require.NoError(b, l.Close())
@@ -49,6 +50,7 @@ func BenchmarkDiskIn(b *testing.B) {
 // BenchmarkDiskOut is what a backlog costs the applier.
 func BenchmarkDiskOut(b *testing.B) {
 	l := link.New(small(b), 1, b.TempDir())
+	defer l.Hurry()()
 	require.ErrorIs(b, l.Run(b.Context()), errEnd)
 	b.ResetTimer()
 	drain(b, l)

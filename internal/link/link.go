@@ -17,10 +17,11 @@ type Source interface {
 	Next(ctx context.Context) (*change.Txn, error)
 }
 
-// A Link is a queue between a Source and whoever calls Next. Where both sites are
-// written it never makes the source wait for the applier: the source's reader has
-// to come to the end of its log for the other direction to go on, so that two full
-// links would wait for each other. What memory has no room for waits on disk.
+// A Link is a queue between a Source and whoever calls Next. While it is full the
+// source waits, and a backlog stays where it is, in the source's log. But where both
+// sites are written, the source's reader has at times to come to the end of its log
+// for the other direction to go on, so that two full links would wait for each other:
+// in a Hurry what memory has no room for goes to disk.
 type Link struct {
 	source Source
 	limit  int64
@@ -36,25 +37,34 @@ type Link struct {
 	stop   context.CancelCauseFunc // ends Run's wait for the source
 
 	spool *spool
-	waits bool // the source waits for room
-	full  bool // it does
+	hurry int  // how many want the source not to wait
+	full  bool // it waits
 }
 
 // overhead is what a transaction occupies besides its rows, in bytes.
 const overhead = 256
 
 // New makes a link that holds at most limit bytes in memory, and at least one
-// transaction. What is more goes to unnamed files in the folder dir ("" is the
-// system's place), and all that follows until these are read.
+// transaction. What is more, in a Hurry, goes to unnamed files in the folder dir (""
+// is the system's place), and all that follows until these are read.
 func New(source Source, limit int64, dir string) *Link {
 	l := &Link{source: source, limit: limit, files: map[*change.Rows]int64{}, spool: newSpool(dir)}
 	l.wake = sync.NewCond(&l.mu)
 	return l
 }
 
-// Wait lets the source wait while the link is full, instead of writing to disk. It is
-// called before Run, where nobody else needs the source's reader.
-func (l *Link) Wait() { l.waits = true }
+// Hurry lets nothing wait for room until the function that it gives is called.
+func (l *Link) Hurry() (done func()) {
+	l.add(1)
+	return func() { l.add(-1) }
+}
+
+func (l *Link) add(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hurry += n
+	l.wake.Broadcast()
+}
 
 // Run pulls until ctx ends, the source fails, or the disk does. Then Next gives
 // the same error once the queue is empty.
@@ -133,17 +143,15 @@ func (l *Link) keep(ctx context.Context, txn *change.Txn, filed int64) (bool, er
 		l.files[txn.Rows] = filed
 		l.filed += filed
 	}
+	size := txn.Rows.Size() + overhead
+	if err := l.wait(ctx, size); err != nil {
+		return false, err
+	}
 	if l.spool.count.Load() > 0 {
 		return false, nil
 	}
 	if err := l.spool.empty(); err != nil { // all of it was taken, and nobody takes now
 		return false, err
-	}
-	size := txn.Rows.Size() + overhead
-	if l.waits {
-		if err := l.wait(ctx, size); err != nil {
-			return false, err
-		}
 	}
 	if len(l.queue) > 0 && l.bytes+size > l.limit {
 		return false, nil
@@ -154,15 +162,16 @@ func (l *Link) keep(ctx context.Context, txn *change.Txn, filed int64) (bool, er
 	return true, nil
 }
 
-// wait blocks until there is room for size bytes. mu is held, before and after.
+// wait blocks until there is room for size bytes, or a Hurry. mu is held, before
+// and after.
 func (l *Link) wait(ctx context.Context, size int64) error {
-	if len(l.queue) == 0 || l.bytes+size <= l.limit {
+	if l.hurry > 0 || l.held() == 0 || l.held()+size <= l.limit {
 		return nil
 	}
 	defer context.AfterFunc(ctx, l.broadcast)()
 	// Half of it has to go, so that source and applier do not wake each other for
 	// every transaction.
-	for l.full = true; len(l.queue) > 0 && l.bytes+size > l.limit/2; {
+	for l.full = true; l.hurry == 0 && l.held() > 0 && l.held()+size > l.limit/2; {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -170,6 +179,16 @@ func (l *Link) wait(ctx context.Context, size int64) error {
 	}
 	l.full = false
 	return nil
+}
+
+// held is how many bytes wait, in memory and on disk.
+func (l *Link) held() int64 { return l.bytes + l.spool.bytes.Load() }
+
+// taken lets a source that waits look for room. mu is held.
+func (l *Link) taken() {
+	if l.full && l.held() <= l.limit/2 {
+		l.wake.Broadcast()
+	}
 }
 
 // Next gives the oldest transaction; it waits for one. One goroutine calls it.
@@ -185,9 +204,10 @@ func (l *Link) Next(ctx context.Context) (*change.Txn, error) {
 		_ = l.fail(err) // Run ends as well
 		return nil, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken()
 	if txn.Rows.Spooled() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
 		l.leave(txn)
 	}
 	return txn, nil
@@ -216,9 +236,7 @@ func (l *Link) oldest(ctx context.Context) (*change.Txn, error) {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.bytes -= txn.Rows.Size() + overhead
-	if l.full && (len(l.queue) == 0 || l.bytes <= l.limit/2) {
-		l.wake.Broadcast()
-	}
+	l.taken()
 	if txn.Rows.Spooled() {
 		l.leave(txn)
 	}

@@ -45,7 +45,6 @@ func TestWait(t *testing.T) {
 	s := &source{left: 1000, err: errors.New("log has ended")}
 	dir := t.TempDir()
 	l := link.New(s, 10_000, dir)
-	l.Wait()
 	done := make(chan error, 1)
 	go func() { done <- l.Run(t.Context()) }()
 	require.Eventually(t, func() bool { st := l.Status(); return st.Pulled > uint64(st.Queued) }, 10*time.Second, time.Millisecond, "one waits")
@@ -68,7 +67,6 @@ func TestWait(t *testing.T) {
 func TestWaitEnds(t *testing.T) {
 	s := &source{left: 100}
 	l := link.New(s, 10, t.TempDir())
-	l.Wait()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
@@ -81,6 +79,7 @@ func TestWaitEnds(t *testing.T) {
 func TestOrderAndBound(t *testing.T) {
 	s := &source{left: 100, err: errors.New("log has ended")}
 	l := link.New(s, 10_000, t.TempDir())
+	defer l.Hurry()()
 	done := make(chan error, 1)
 	go func() { done <- l.Run(t.Context()) }()
 	require.Eventually(t, func() bool { return s.given.Load() >= 7 }, 10*time.Second, time.Millisecond)
@@ -112,6 +111,7 @@ func TestOneTransactionLargerThanTheBound(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	s := &source{left: 100}
 	l := link.New(s, 3000, t.TempDir())
+	defer l.Hurry()()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
@@ -134,11 +134,39 @@ func TestCancelled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestSourceNeverWaits has nobody who reads, and room for nothing.
-func TestSourceNeverWaits(t *testing.T) {
+// TestHurry: a source that waits goes on in a hurry, over disk, and waits again when
+// that is over and all of it is still there.
+func TestHurry(t *testing.T) {
+	s := &source{left: 1000}
+	l := link.New(s, 10_000, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	waits := func() bool { st := l.Status(); return st.Pulled == uint64(st.Queued)+1 }
+	require.Eventually(t, waits, 10*time.Second, time.Millisecond)
+	over := l.Hurry()
+	require.Eventually(t, func() bool { return l.Status().Queued > 100 }, 10*time.Second, time.Millisecond)
+	over()
+	if l.Status().Queued < 1000 {
+		require.Eventually(t, waits, 10*time.Second, time.Millisecond)
+	}
+	for seq := range uint64(1000) {
+		txn, err := l.Next(ctx)
+		require.NoError(t, err)
+		require.Equal(t, seq, txn.Stamp.Seq)
+	}
+	require.Equal(t, link.Status{Pulled: 1000}, l.Status())
+	cancel()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NoError(t, l.Close())
+}
+
+// TestHurryNeverWaits has nobody who reads, and room for nothing.
+func TestHurryNeverWaits(t *testing.T) {
 	dir := t.TempDir()
 	s := &source{left: 5000, err: errors.New("log has ended")}
 	l := link.New(s, 1, dir)
+	defer l.Hurry()()
 	require.EqualError(t, l.Run(t.Context()), "log has ended")
 	st := l.Status()
 	require.Equal(t, 5000, st.Queued)

@@ -114,6 +114,7 @@ func TestSameInSameOrder(t *testing.T) {
 				want[i] = print(t, txn)
 			}
 			l := New(&list{txns, errEnd}, limit, t.TempDir())
+			l.Hurry()
 			l.spool.limit = 2000
 			done := make(chan error, 1)
 			go func() { done <- l.Run(t.Context()) }()
@@ -148,6 +149,7 @@ func TestSameInSameOrder(t *testing.T) {
 func TestCloseGivesTheDiskBack(t *testing.T) {
 	txns := random(t, rand.New(rand.NewPCG(1, 1)), 500)
 	l := New(&list{txns, errEnd}, 1000, t.TempDir())
+	l.Hurry()
 	l.spool.limit = 10_000
 	require.ErrorIs(t, l.Run(t.Context()), errEnd)
 	require.Greater(t, open(t), 10)
@@ -172,6 +174,7 @@ func TestLargeTransactionsWait(t *testing.T) {
 		rows[i] = txns[i].Rows
 	}
 	l := New(&list{txns, errEnd}, 3*overhead, t.TempDir())
+	l.Hurry()
 	require.ErrorIs(t, l.Run(t.Context()), errEnd)
 	for i := range rows {
 		require.Greater(t, l.Status().Spooled, int64(len(rows)-i)*10_000)
@@ -204,6 +207,7 @@ func TestDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			l := New(&list{txns: random(t, rand.New(rand.NewPCG(1, 1)), n)}, 1, dir)
+			l.Hurry()
 			done := make(chan error, 1)
 			go func() { done <- l.Run(t.Context()) }()
 			require.Eventually(t, func() bool { return l.Status().Queued == n }, 10*time.Second, time.Millisecond)
@@ -254,6 +258,7 @@ func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	source := &list{txns: random(t, rand.New(rand.NewPCG(1, 1)), 200)}
 	l := New(source, 1, dir)
+	l.Hurry()
 	l.spool.limit = 2000
 	first := true
 	l.spool.begin = func() (*os.File, error) {
@@ -288,6 +293,7 @@ func TestFullDisk(t *testing.T) {
 func TestNoFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing")
 	l := New(&list{txns: random(t, rand.New(rand.NewPCG(1, 1)), 3)}, 1, dir)
+	l.Hurry()
 	err := l.Run(t.Context())
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "the backlog kept in "+dir)
@@ -299,6 +305,7 @@ func TestNoFolder(t *testing.T) {
 
 	t.Setenv("TMPDIR", dir)
 	l = New(&list{txns: random(t, rand.New(rand.NewPCG(1, 1)), 3)}, 1, "")
+	l.Hurry()
 	require.ErrorContains(t, l.Run(t.Context()), "the backlog kept in "+dir)
 	require.ErrorContains(t, l.err, "TMPDIR")
 	require.NoError(t, l.Close())

@@ -120,7 +120,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	}
 	c := apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
-		Lanes: p.Limits.Workers, Window: p.Limits.Memory / 8, Place: place,
+		Lanes: p.Limits.Workers, Window: min(p.Limits.Memory/8, 16<<20), Place: place,
 		Peer: p.Rank(r.link.From), DDL: a.ddl(r), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
 	}
 	if !p.TwoWay() {
@@ -243,10 +243,7 @@ func (a *attempt) openReader(ctx context.Context, r *route) error {
 	if a.judges() {
 		source = &defined{source, a, r}
 	}
-	r.queue = link.New(source, p.Limits.Memory/8, a.cfg.Spool)
-	if !p.TwoWay() {
-		r.queue.Wait()
-	}
+	r.queue = link.New(source, min(p.Limits.Memory/8, 4<<20), a.cfg.Spool)
 	r.filter = &filter{source: r.queue, project: p, tenant: r.from, budget: p.Limits.Memory / readerBudget, spool: a.cfg.Spool}
 	return nil
 }

@@ -79,7 +79,9 @@ func (j *judge) run(ctx context.Context) error {
 		r := j.waiting
 		j.waiting = nil
 		j.mu.Unlock()
+		done := j.route.queue.Hurry() // who asks may hold what the link's applier waits for
 		_, _, r.err = j.route.end(ctx)
+		done()
 		close(r.done)
 		if r.err != nil {
 			return r.err
