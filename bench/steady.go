@@ -136,6 +136,10 @@ func (r *rig) carryFlows(ctx context.Context, flows []*flow) (func(s *sample) er
 	return r.carry(ctx, flows[0].from, flows[0].to)
 }
 
+// warmUp is how long files, caches and connections have for coming to what they stay
+// at. What is committed before is not measured.
+const warmUp = time.Second
+
 // steady measures one competitor, which begin lets carry changes until end.
 func (r *rig) steady(ctx context.Context, p pacing, begin begin) (s sample, err error) {
 	a, err := r.start(ctx, "a", sourceID, firstA)
@@ -145,6 +149,11 @@ func (r *rig) steady(ctx context.Context, p pacing, begin begin) (s sample, err 
 	b, err := r.start(ctx, "b", targetID, firstB)
 	if err != nil {
 		return s, err
+	}
+	for _, t := range []*server{a, b} {
+		if err := r.tables.warm(ctx, t); err != nil {
+			return s, err
+		}
 	}
 	flows := r.flows(p, a, b)
 	end, err := begin(ctx, flows)
@@ -167,7 +176,8 @@ func (r *rig) steady(ctx context.Context, p pacing, begin begin) (s sample, err 
 	}
 	var from, to []time.Time
 	for _, f := range flows {
-		from, to = append(from, f.committed...), append(to, f.visible...)
+		first := min(int(warmUp.Seconds()*float64(p.rate)), len(f.committed)/2)
+		from, to = append(from, f.committed[first:]...), append(to, f.visible[first:]...)
 	}
 	s.Parts, s.Figures = map[string]float64{}, map[string]float64{asked: float64(p.rate)}
 	note(s.Parts, "lag", from, to)
