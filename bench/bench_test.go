@@ -1,14 +1,18 @@
 package main
 
 import (
+	"io"
 	"math"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"duplex/test/fault"
 )
 
 func TestSpread(t *testing.T) {
@@ -185,4 +189,33 @@ func TestWorks(t *testing.T) {
 	}
 	_, err := findWork("none")
 	require.ErrorContains(t, err, "update, oltp, hot, bulk")
+}
+
+// TestWire: a wire of a given length delays a round trip by so much.
+func TestWire(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = l.Close() }()
+	go func() { // an echo
+		conn, err := l.Accept()
+		if err == nil {
+			_, _ = io.Copy(conn, conn)
+			_ = conn.Close()
+		}
+	}()
+	wire, err := fault.Lay(l.Addr().String())
+	require.NoError(t, err)
+	defer wire.Stop()
+	require.NoError(t, wire.Lengthen(15))
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", wire.Listen)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	for range 3 {
+		began := time.Now()
+		_, err = conn.Write([]byte("x"))
+		require.NoError(t, err)
+		_, err = io.ReadFull(conn, make([]byte, 1))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, time.Since(began), 29*time.Millisecond)
+	}
 }
