@@ -207,7 +207,7 @@ func (r *Reader) finish(e *event) error {
 			}
 			continue
 		}
-		t.ID, t.Committed = id, time.UnixMicro(g.commit)
+		t.ID, t.Committed, t.Coarse, t.Read = id, time.UnixMicro(g.commit), g.commit%1_000_000 == 0, r.dump.arrived
 		at := &r.at
 		if i+1 < len(parts) {
 			at, before.parts = &before, uint64(i)+1

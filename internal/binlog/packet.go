@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
+
+	"duplex/internal/change"
 )
 
 // A dump is the connection on which a server sends its log. It is read by one
@@ -35,6 +37,8 @@ type dump struct {
 	more  bool // a packet of the largest size is continued by the next
 	piece []byte
 	armed time.Time
+
+	arrived change.Moment // what was read last out of the socket
 }
 
 // readBuffer is what one read of the socket may bring.
@@ -47,7 +51,19 @@ const largestEvent = 1<<30 + 1<<20
 // largest is the length of a packet that is continued.
 const largest = 1<<24 - 1
 
-func (d *dump) stream(conn net.Conn) { d.conn, d.in = conn, bufio.NewReaderSize(conn, readBuffer) }
+func (d *dump) stream(conn net.Conn) {
+	d.conn, d.in = conn, bufio.NewReaderSize(arrivals{d}, readBuffer)
+}
+
+// arrivals notes when bytes come out of the socket. in asks for more only when it
+// has no more, so an event that is whole came with the last of them.
+type arrivals struct{ *dump }
+
+func (a arrivals) Read(p []byte) (int, error) {
+	n, err := a.conn.Read(p)
+	a.arrived = change.Now()
+	return n, err
+}
 
 // interrupt makes a read that waits return, and the next one look at its ctx.
 func (d *dump) interrupt() { _ = d.raw.SetReadDeadline(time.Unix(1, 0)) }

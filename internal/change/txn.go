@@ -77,6 +77,10 @@ type Txn struct {
 	Rows      *Rows     // never nil; closed by whoever took the Txn from the reader
 	DDL       *DDL      // a statement, alone in its transaction
 	Beat      *Beat
+
+	Coarse bool   // the log tells Committed in whole seconds only
+	Read   Moment // the last of it came out of the log's socket
+	Queued Moment // its link took it over
 }
 
 // OwnMark begins every statement by which Duplex itself changes a definition. A

@@ -32,6 +32,7 @@ const (
 	hasBeat
 	hasFile // the number of rows in files, in place of the rows
 	hasOurs // of a DDL
+	isCoarse
 )
 
 // Append appends t. The rows belong to the codec from here on, unless there is
@@ -49,6 +50,10 @@ func (c *TxnCodec) Append(dst []byte, t *Txn) ([]byte, error) {
 		return nil, fmt.Errorf("commit time of transaction %s: %w", t.ID, err)
 	}
 	dst = appendText(dst, at)
+	dst = binary.AppendVarint(binary.AppendVarint(dst, int64(t.Read)), int64(t.Queued))
+	if t.Coarse {
+		dst[what] |= isCoarse
+	}
 	if t.DDL != nil {
 		dst[what] |= hasDDL
 		dst = appendText(appendText(appendText(dst, t.DDL.Database), t.DDL.Text), t.DDL.Mode)
@@ -122,6 +127,7 @@ func (c *TxnCodec) Parse(b []byte) (*Txn, error) {
 	if err := t.Committed.UnmarshalBinary(d.text()); err != nil {
 		return nil, errTxn
 	}
+	t.Read, t.Queued, t.Coarse = Moment(d.varint()), Moment(d.varint()), what&isCoarse != 0
 	if what&hasDDL != 0 {
 		t.DDL = &DDL{Database: string(d.text()), Text: string(d.text()), Mode: string(d.text()), Ours: what&hasOurs != 0}
 	}
@@ -132,7 +138,7 @@ func (c *TxnCodec) Parse(b []byte) (*Txn, error) {
 	if what&hasFile == 0 {
 		t.Rows = c.rows(d, n)
 	}
-	if d.err != nil || len(d.raw) > 0 || what >= hasOurs<<1 {
+	if d.err != nil || len(d.raw) > 0 || what >= isCoarse<<1 {
 		return nil, errTxn
 	}
 	if what&hasFile != 0 {

@@ -105,6 +105,7 @@ func randomTxn(t testing.TB, rng *rand.Rand, tables []*change.Table) *change.Txn
 	for range rng.IntN(4) {
 		txn.Stamp.Seen = txn.Stamp.Seen.With(rng.Uint64N(100))
 	}
+	txn.Coarse, txn.Read, txn.Queued = rng.IntN(2) == 0, change.Moment(rng.Int64()), change.Moment(rng.Int64())
 	switch rng.IntN(4) {
 	case 0:
 		txn.Committed = time.UnixMicro(rng.Int64N(1 << 50))

@@ -107,6 +107,7 @@ func (l *Link) fail(err error) error {
 
 // put takes over txn, also when it fails.
 func (l *Link) put(ctx context.Context, txn *change.Txn) error {
+	txn.Queued = change.Now()
 	var err error
 	var filed int64
 	if txn.Rows.Spooled() { // nothing else of it stays in memory
