@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"duplex/internal/change"
 	"duplex/internal/config"
 	"duplex/internal/pair"
 	"duplex/internal/precheck"
@@ -126,11 +127,11 @@ type copySummary struct {
 }
 
 type linkSummary struct {
-	From         string `json:"from"`
-	To           string `json:"to"`
-	Position     string `json:"position"`
-	LagMS        int64  `json:"lag_ms"`
-	LagP99MS     int64  `json:"lag_p99_ms"`
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Position string `json:"position"`
+	LagMS    int64  `json:"lag_ms"`
+	project.Lag
 	Transactions uint64 `json:"transactions"`
 	Rows         uint64 `json:"rows"`
 	Bytes        uint64 `json:"bytes"`
@@ -153,9 +154,10 @@ func summarize(p *config.Project, w *watch, report *verify.Report, err error) su
 func linksOf(s pair.Status) []linkSummary {
 	links := []linkSummary{}
 	for _, l := range s.Links {
+		age, _ := l.Lag.Age(time.Now())
 		links = append(links, linkSummary{
 			From: l.Link.From, To: l.Link.To, Position: string(l.Apply.Position),
-			LagMS: l.Apply.Lag.Milliseconds(), LagP99MS: l.Apply.LagP99.Milliseconds(),
+			LagMS: age.Milliseconds(), Lag: project.LagOf(l.Lag.Figures(change.Now())),
 			Transactions: l.Transactions, Rows: l.Rows, Bytes: l.Bytes, Echo: l.Echo,
 		})
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"duplex/internal/lag"
 	"duplex/internal/project"
 )
 
@@ -63,7 +65,7 @@ func printStatus(w io.Writer, st project.Status) {
 		fmt.Fprintf(t, "%s\t%s\t%+d ms\n", s.Name, s.Server, s.OffsetMS)
 	}
 	fmt.Fprintln(t)
-	fmt.Fprintln(t, "link\tstate\tlag at most\ttransactions\tlast commit\tconflicts\tdrifts\tparked")
+	fmt.Fprintln(t, "link\tstate\tbehind by at most\ttransactions\tlast commit\tconflicts\tdrifts\tparked")
 	for _, l := range st.Links {
 		lag, committed := "-", "-"
 		if l.State == "running" {
@@ -76,6 +78,7 @@ func printStatus(w io.Writer, st project.Status) {
 			number(l.Conflicts), number(l.Drifts), number(l.Parked))
 	}
 	t.Flush()
+	printLag(w, st.Links)
 	fmt.Fprintln(w)
 	for _, l := range st.Links {
 		if l.Position != "" {
@@ -88,4 +91,60 @@ func printStatus(w io.Writer, st project.Status) {
 	if c := st.Copy; c.Tables > 0 {
 		fmt.Fprintf(w, "copy: %d of %d tables complete, %s rows, %s\n", c.TablesDone, c.Tables, number(c.Rows), size(c.Bytes))
 	}
+}
+
+// printLag writes a table of the last minute: how long each hop took.
+func printLag(w io.Writer, links []project.LinkStatus) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head, arrivals := "\nlag, last minute\t", []string{}
+	for _, h := range lag.Hops() {
+		head += "\t" + h.String()
+	}
+	for _, l := range links {
+		if len(l.Hops) == 0 {
+			continue
+		}
+		if head != "" {
+			fmt.Fprintln(t, head+"\ttransactions")
+			head = ""
+		}
+		first, count := l.From+" > "+l.To, l.Hops[len(l.Hops)-1].Transactions
+		for _, row := range []struct {
+			name string
+			of   func(h project.Hop) float64
+		}{
+			{"p50", func(h project.Hop) float64 { return h.P50 }}, {"p99", func(h project.Hop) float64 { return h.P99 }}, {"max", func(h project.Hop) float64 { return h.Max }},
+		} {
+			fmt.Fprintf(t, "%s\t%s", first, row.name)
+			for _, h := range lag.Hops() {
+				fmt.Fprintf(t, "\t%s", hopTime(l.Hops, h, row.of))
+			}
+			if first != "" {
+				fmt.Fprintf(t, "\t%s", number(count))
+			}
+			fmt.Fprintln(t)
+			first = ""
+		}
+		if l.Lag.From == lag.Arrival {
+			arrivals = append(arrivals, l.From)
+		}
+	}
+	t.Flush()
+	if len(arrivals) > 0 {
+		fmt.Fprintf(w, "The log of %s tells commit times in whole seconds: `log` is of heartbeats alone, and `whole` begins behind it.\n", strings.Join(arrivals, " and "))
+	}
+}
+
+// hopTime is one figure of a hop in milliseconds.
+func hopTime(hops []project.Hop, hop lag.Hop, of func(h project.Hop) float64) string {
+	for _, h := range hops {
+		if h.Hop != hop.String() {
+			continue
+		}
+		if ms := of(h); ms < 10_000 {
+			return fmt.Sprintf("%.1f ms", ms)
+		}
+		return brief(time.Duration(of(h) * float64(time.Millisecond)))
+	}
+	return "-"
 }

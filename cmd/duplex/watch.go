@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"time"
 
+	"duplex/internal/change"
 	"duplex/internal/config"
+	"duplex/internal/lag"
 	"duplex/internal/pair"
 	"duplex/internal/project"
 	"duplex/internal/verify"
@@ -139,8 +141,8 @@ func (w *watch) lines(p project.Progress) []string {
 	}
 	for _, l := range s.Links {
 		lines = append(lines,
-			fmt.Sprintf("  %-24s %8s rows/s   lag %s, p99 %s   queued %s", l.Link.From+" > "+l.Link.To,
-				number(w.rates[l.Link].perSecond()), brief(l.Apply.Lag), brief(l.Apply.LagP99), size(l.Queue.Bytes)),
+			fmt.Sprintf("  %-24s %8s rows/s   %s   queued %s", l.Link.From+" > "+l.Link.To,
+				number(w.rates[l.Link].perSecond()), lagging(&l), size(l.Queue.Bytes)),
 			fmt.Sprintf("    %s transactions, applied below %s", number(l.Transactions), number(l.Apply.Low)))
 		if w.project.TwoWay() {
 			lines = append(lines, "    "+judged(&l))
@@ -166,8 +168,8 @@ func (w *watch) line(p project.Progress) string {
 		parts = append(parts, fmt.Sprintf("copy %s of about %s rows, %s rows/s", number(c.Rows), number(c.RowsTotal), number(w.copied.perSecond())))
 	}
 	for _, l := range s.Links {
-		parts = append(parts, fmt.Sprintf("%s > %s %s rows/s, lag %s, low %s, queued %s", l.Link.From, l.Link.To,
-			number(w.rates[l.Link].perSecond()), brief(l.Apply.Lag), number(l.Apply.Low), size(l.Queue.Bytes)))
+		parts = append(parts, fmt.Sprintf("%s > %s %s rows/s, %s, low %s, queued %s", l.Link.From, l.Link.To,
+			number(w.rates[l.Link].perSecond()), lagging(&l), number(l.Apply.Low), size(l.Queue.Bytes)))
 		if l.Apply.Conflicts > 0 || l.Reader.IndexKeys > 0 || l.Queue.Spooled > 0 {
 			parts = append(parts, judged(&l))
 		}
@@ -193,6 +195,23 @@ func judged(l *pair.LinkStatus) string {
 		text += fmt.Sprintf("   %s waiting on disk", size(l.Queue.Spooled))
 	}
 	return text
+}
+
+// lagging is how long the transactions of the last minute took, and where most of
+// it was.
+func lagging(l *pair.LinkStatus) string {
+	f := l.Lag.Figures(change.Now())
+	whole := f.Hops[lag.Whole]
+	if whole.Count == 0 {
+		return "lag -"
+	}
+	most := lag.Log
+	for _, h := range lag.Hops() {
+		if h != lag.Whole && f.Hops[h].P50 > f.Hops[most].P50 {
+			most = h
+		}
+	}
+	return fmt.Sprintf("lag %s, p99 %s, most at hop %s", brief(whole.P50), brief(whole.P99), most)
 }
 
 // slowed says why a link holds itself back.

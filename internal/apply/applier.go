@@ -12,6 +12,7 @@ import (
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
 	"duplex/internal/conflict"
+	"duplex/internal/lag"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	// Orphan gets a session that broke and could not be ended at the server: its
 	// locks may outlive it there. nil: nobody wants to know.
 	Orphan func(*tenant.Session)
+	Lag    *lag.Meter // counts what is applied; nil: one of the Applier's own
 	Log    *slog.Logger
 }
 
@@ -80,7 +82,11 @@ func New(ctx context.Context, cfg Config, start change.Position) (*Applier, erro
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow
 	}
+	if cfg.Lag == nil {
+		cfg.Lag = lag.NewMeter()
+	}
 	a := &Applier{cfg: cfg, store: checkpoint.New(cfg.Target, cfg.Project, cfg.Link), plans: map[*change.Table]*plan{}, owns: map[string]*plan{}, idle: sync.NewCond(&sync.Mutex{})}
+	a.count.verdict = map[Decision]uint64{}
 	var err error
 	if a.state, err = a.store.Claim(ctx, cfg.Lanes+1, start); err != nil {
 		return nil, err
@@ -190,6 +196,7 @@ func (a *Applier) node(ctx context.Context, txn *change.Txn) (*node, error) {
 	a.clears(n)
 	var scratch [256]byte
 	err := txn.Rows.Each(func(row *change.Row) error {
+		n.ops[row.Op]++
 		p, err := a.plan(ctx, row.Table, &txn.Stamp)
 		if err != nil {
 			return fmt.Errorf("transaction %s: %w", txn.ID, err)

@@ -34,9 +34,10 @@ type lane struct {
 	applied []change.Range // what this lane's row says it did above the low watermark
 	ranges  []change.Range // of record
 	writes  uint64
-	buffer  []byte // of the statements last sent
-	clash   bool   // the group in hand met a duplicate key
-	gaps    bool   // rows of the group that are not there are locked as well
+	taken   change.Moment // when the lane took the group in hand
+	buffer  []byte        // of the statements last sent
+	clash   bool          // the group in hand met a duplicate key
+	gaps    bool          // rows of the group that are not there are locked as well
 	current *target
 	checks  bool // the session looks after foreign keys
 	trust   trust
@@ -75,6 +76,7 @@ func (l *lane) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		l.taken = change.Now()
 		if err := l.apply(ctx, group); err != nil {
 			return fmt.Errorf("link %s: %w", l.cfg.Link, l.explained(ctx, err))
 		}
@@ -206,7 +208,7 @@ func (l *lane) carriedOf(group []*node) []conflict.Carried {
 
 // account counts a durable group and gives back what its rows occupied.
 func (l *lane) account(group []*node) {
-	now := time.Now()
+	l.measure(group, l.taken)
 	l.count.groups.Add(1)
 	l.count.decided(l.current.conflicts)
 	for _, n := range group {
@@ -216,7 +218,6 @@ func (l *lane) account(group []*node) {
 			continue
 		}
 		l.count.transactions.Add(1)
-		l.count.applied(n.txn, now)
 		l.note("close a spool", n.txn.Rows.Close())
 	}
 }
@@ -238,6 +239,7 @@ func (l *lane) attempt(ctx context.Context, group []*node, careful bool) error {
 	for no, n := range group {
 		if n.txn.Beat != nil {
 			t.tail = append(t.tail, string(checkpoint.AppendPulse(nil, n.txn.Beat, n.seq)))
+			t.tail = append(t.tail, l.lagStatement()...)
 			continue
 		}
 		err := n.txn.Rows.Each(func(row *change.Row) error {

@@ -1,7 +1,7 @@
 package apply
 
 import (
-	"slices"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,36 +9,63 @@ import (
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
 	"duplex/internal/conflict"
+	"duplex/internal/lag"
 )
-
-// lagSamples is how many transactions the lag's percentiles look back on.
-const lagSamples = 1024
 
 type counters struct {
 	transactions, rows, bytes, passed, retries, groups, proven, unproven atomic.Uint64
 	waits, conflicts, drifts, ambiguous, parks                           atomic.Uint64
+	ops                                                                  [change.Delete + 1]atomic.Uint64
 
-	mu    sync.Mutex
-	lags  [lagSamples]time.Duration
-	n     int
-	since time.Time // source commit time of what was applied last
+	mu      sync.Mutex
+	since   time.Time // source commit time of what was applied last
+	told    change.Moment
+	figures lag.Figures // that were written last
+	verdict map[Decision]uint64
 }
 
-// applied notes that txn is in the target since now. A commit time in whole
-// seconds says nothing about lag: from such a log only the heartbeats count,
-// which hold their own time.
-func (c *counters) applied(txn *change.Txn, now time.Time) {
-	at := txn.Committed
-	if txn.Beat != nil {
-		at = txn.Beat.Time()
+// A Decision is what the conflict log says of one.
+type Decision struct{ Kind, Policy, Winner string }
+
+// measure notes that a group is in the target now, which a lane took at a moment.
+func (a *Applier) measure(group []*node, taken change.Moment) {
+	trip := lag.Trip{Taken: taken, Done: change.Now(), At: time.Now()}
+	a.cfg.Lag.Group(trip.Done.Sub(taken))
+	for _, n := range group {
+		if n.txn == nil {
+			continue
+		}
+		trip.Txn, trip.Fetched = n.txn, n.fetched
+		a.cfg.Lag.Add(&trip)
+		for op, rows := range n.ops {
+			a.count.ops[op].Add(uint64(rows))
+		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.since = txn.Committed
-	if txn.Beat != nil || at.Nanosecond() != 0 {
-		c.lags[c.n%lagSamples] = now.Sub(at)
-		c.n++
+	if trip.Txn != nil {
+		a.count.mu.Lock()
+		defer a.count.mu.Unlock()
+		a.count.since = trip.Txn.Committed
 	}
+}
+
+// tellEvery is how often the figures go into the target, at most.
+const tellEvery = change.Moment(time.Second)
+
+// lagStatement is what brings the lag's figures into the target along with a
+// heartbeat; empty if they are there.
+func (a *Applier) lagStatement() []string {
+	now := change.Now()
+	a.count.mu.Lock()
+	defer a.count.mu.Unlock()
+	if a.count.told > 0 && now-a.count.told < tellEvery {
+		return nil
+	}
+	f := a.cfg.Lag.Figures(now)
+	if f.From == "" || a.count.told > 0 && f == a.count.figures {
+		return nil
+	}
+	a.count.told, a.count.figures = now, f
+	return []string{string(a.store.AppendLag(nil, f))}
 }
 
 // Status is what an applier has done since it was made.
@@ -55,9 +82,9 @@ type Status struct {
 	Unproven     uint64 // target transactions begun anew, with a look, as some row was not as expected
 	Held         int64  // bytes of transactions waiting or being applied
 	Committed    time.Time
-	Lag          time.Duration // source commit to target commit, by the source's clock and ours; of whole-second logs the heartbeats'
-	LagP99       time.Duration
-	Conflicts    uint64 // rows of the conflict log written, drift and parked rows among them
+	Ops          [change.Delete + 1]uint64 // rows of transactions by what the source did to them, change.Op
+	Decided      map[Decision]uint64       // the rows of the conflict log
+	Conflicts    uint64                    // rows of the conflict log written, drift and parked rows among them
 	Drifts       uint64
 	Ambiguous    uint64 // decided by versions that are nearer than the clocks
 	Parks        uint64
@@ -68,7 +95,13 @@ type Status struct {
 
 // decided counts what has come into the conflict log.
 func (c *counters) decided(all []checkpoint.Conflict) {
+	if len(all) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for i := range all {
+		c.verdict[Decision{all[i].Kind, all[i].Policy, all[i].Winner}]++
 		c.conflicts.Add(1)
 		switch conflict.Kind(all[i].Kind) {
 		case conflict.Drift:
@@ -95,14 +128,11 @@ func (a *Applier) Status() Status {
 	a.window.mu.Lock()
 	s.Low, s.Position, s.Held = a.window.low, a.window.position, a.window.bytes
 	a.window.mu.Unlock()
+	for op := range s.Ops {
+		s.Ops[op] = a.count.ops[op].Load()
+	}
 	a.count.mu.Lock()
 	defer a.count.mu.Unlock()
-	s.Committed = a.count.since
-	if n := min(a.count.n, lagSamples); n > 0 {
-		lags := slices.Clone(a.count.lags[:n])
-		s.Lag = lags[(a.count.n-1)%lagSamples]
-		slices.Sort(lags)
-		s.LagP99 = lags[(n-1)*99/100]
-	}
+	s.Committed, s.Decided = a.count.since, maps.Clone(a.count.verdict)
 	return s
 }

@@ -18,6 +18,8 @@ type node struct {
 	alone    bool // waits for all before it, and all after it wait for it
 	apart    bool // does not go together with what it waits for
 	rows     int
+	ops      [change.Delete + 1]int // rows of a transaction by what was done to them
+	fetched  change.Moment          // it came into the window
 	bytes    int64
 	blockers []*node // not done when the node came in, and sharing a key with it
 	taken    bool
@@ -117,7 +119,7 @@ func (w *window) push(ctx context.Context, n *node) error {
 	if err := w.wait(ctx, func() bool { return w.eager == 0 && w.room(n) }); err != nil {
 		return err
 	}
-	w.next = n.seq + 1
+	w.next, n.fetched = n.seq+1, change.Now()
 	n.done = w.skip.Has(n.seq)
 	w.comes(n)
 	w.insert(n)

@@ -30,6 +30,10 @@ var ours = []struct{ name, columns string }{
 	{"heartbeat", "`site` varchar(64) NOT NULL, `beat` bigint unsigned NOT NULL, `at` datetime(6) NOT NULL, `seq` bigint unsigned NOT NULL, " +
 		"PRIMARY KEY (`site`)"},
 
+	{"lag", "`project` varchar(64) NOT NULL, `link` varchar(80) NOT NULL, `hop` varchar(16) NOT NULL, `transactions` bigint unsigned NOT NULL, " +
+		"`p50_us` bigint unsigned NOT NULL, `p99_us` bigint unsigned NOT NULL, `max_us` bigint unsigned NOT NULL, " +
+		"`counts_from` varchar(16) NOT NULL, `at` datetime(6) NOT NULL, PRIMARY KEY (`project`, `link`, `hop`)"},
+
 	{"parked", "`project` varchar(64) NOT NULL, `table_name` varchar(190) NOT NULL, `key_hash` bigint unsigned NOT NULL, " +
 		"`row_id` mediumblob NOT NULL, `image` mediumblob NOT NULL, `version` bigint NOT NULL, `site_rank` int NOT NULL, `sub` int NOT NULL, " +
 		"`reason` varchar(64) NOT NULL, `blocked_by` varchar(255) NOT NULL, `parked_at` datetime(6) NOT NULL, " +

@@ -17,6 +17,7 @@ import (
 	"duplex/internal/config"
 	"duplex/internal/conflict"
 	"duplex/internal/copy"
+	"duplex/internal/lag"
 	"duplex/internal/link"
 	"duplex/internal/schema"
 	"duplex/internal/tenant"
@@ -52,6 +53,7 @@ type route struct {
 	applier *apply.Applier
 	reader  *binlog.Reader
 	queue   *link.Link
+	lag     *lag.Meter // of all attempts
 	filter  *filter
 	ran     bool                          // before this attempt
 	history *binlog.History               // what the source's tables were
@@ -99,7 +101,7 @@ func (a *attempt) open(ctx context.Context) error {
 		return err
 	}
 	for i, l := range a.cfg.Project.Links() {
-		r := &route{link: l, from: a.tenant(l.From), to: a.tenant(l.To)}
+		r := &route{link: l, from: a.tenant(l.From), to: a.tenant(l.To), lag: a.lags[l]}
 		a.routes = append(a.routes, r)
 		start, err := a.begin(ctx, r)
 		if err != nil {
@@ -121,7 +123,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	c := apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
 		Lanes: p.Limits.Workers, Window: min(p.Limits.Memory/8, 16<<20), Place: place,
-		Peer: p.Rank(r.link.From), DDL: a.ddl(r), Orphan: a.orphan(r.to.Site), Log: a.cfg.Log,
+		Peer: p.Rank(r.link.From), DDL: a.ddl(r), Orphan: a.orphan(r.to.Site), Lag: r.lag, Log: a.cfg.Log,
 	}
 	if !p.TwoWay() {
 		c.Rule = func(database, table string) *conflict.Rule {
@@ -255,34 +257,6 @@ func (a *attempt) start(r *route) (change.Position, error) {
 		return r.applier.Start(), nil
 	}
 	return binlog.Earlier(r.applier.Start(), a.back(r).applier.Settled())
-}
-
-// beatEvery is how often each source is touched, so that a quiet link shows
-// that it is alive and its position moves on.
-const beatEvery = time.Second
-
-func (a *attempt) beat(ctx context.Context, r *route) error {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
-	for {
-		if _, err := checkpoint.Beat(ctx, r.from); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
-}
-
-// end returns when the reader has read all that the source had committed before
-// the call: it writes a heartbeat, and waits for that.
-func (r *route) end(ctx context.Context) (count uint64, s binlog.State, err error) {
-	if count, err = checkpoint.Beat(ctx, r.from); err == nil {
-		s, err = r.reader.WaitBeat(ctx, count)
-	}
-	return count, s, err
 }
 
 // Mark is at the end of the source's log and says where that is. Whatever

@@ -20,6 +20,7 @@ import (
 	"duplex/internal/checkpoint"
 	"duplex/internal/config"
 	"duplex/internal/copy"
+	"duplex/internal/lag"
 	"duplex/internal/tenant"
 )
 
@@ -64,6 +65,7 @@ type Pair struct {
 	lastErr error
 	retries int
 	links   map[config.Link]totals       // of the attempts before the current one
+	lags    map[config.Link]*lag.Meter   // as the links were when the Pair was made, which they stay
 	copied  copy.Progress                // the same
 	orphans map[string][]*tenant.Session // by site: sessions of earlier attempts that may still hold locks there
 }
@@ -73,7 +75,11 @@ func New(cfg Config) *Pair {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pair{cfg: cfg, changed: make(chan struct{}), phase: Connecting, since: time.Now(), links: map[config.Link]totals{}, orphans: map[string][]*tenant.Session{}}
+	p := &Pair{cfg: cfg, changed: make(chan struct{}), phase: Connecting, since: time.Now(), links: map[config.Link]totals{}, lags: map[config.Link]*lag.Meter{}, orphans: map[string][]*tenant.Session{}}
+	for _, l := range cfg.Project.Links() {
+		p.lags[l] = lag.NewMeter()
+	}
+	return p
 }
 
 // Run works until ctx ends, which is no error, or until something fails that

@@ -90,6 +90,7 @@ func TestBothSidesEndEqual(t *testing.T) {
 			wg.Wait()
 			s.barrier(t)
 			s.equal(t)
+			s.measured(t, kind)
 			for _, l := range s.pair.Status().Links {
 				t.Logf("%s: %+v", l.Link, l.Apply)
 			}

@@ -1,12 +1,15 @@
 package pair
 
 import (
+	"maps"
 	"time"
 
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
+	"duplex/internal/change"
 	"duplex/internal/config"
 	"duplex/internal/copy"
+	"duplex/internal/lag"
 	"duplex/internal/link"
 )
 
@@ -14,6 +17,8 @@ import (
 // showed at its end.
 type totals struct {
 	transactions, rows, bytes, echo uint64
+	ops                             [change.Delete + 1]uint64
+	decided                         map[apply.Decision]uint64
 	last                            LinkStatus
 }
 
@@ -23,7 +28,11 @@ type LinkStatus struct {
 	Transactions uint64 // applied since Run began, in all attempts
 	Rows         uint64
 	Bytes        uint64
-	Echo         uint64 // transactions of our own sessions that no mark held back; must be 0
+	Echo         uint64                    // transactions of our own sessions that no mark held back; must be 0
+	Ops          [change.Delete + 1]uint64 // as apply.Status has them, in all attempts
+	Decided      map[apply.Decision]uint64 // the same
+	Parked       int                       // rows that wait at the target for a unique value or a parent
+	Lag          *lag.Meter                // goes on after this
 	Apply        apply.Status
 	Queue        link.Status
 	Reader       binlog.State
@@ -68,6 +77,19 @@ func (r *route) status(t totals) LinkStatus {
 	l.Transactions = t.transactions + l.Apply.Transactions
 	l.Rows, l.Bytes = t.rows+l.Apply.Rows, t.bytes+l.Apply.Bytes
 	l.Echo = t.echo + l.Reader.Unmarked
+	l.Ops, l.Decided, l.Lag = t.ops, maps.Clone(t.decided), r.lag
+	for op, n := range l.Apply.Ops {
+		l.Ops[op] += n
+	}
+	if l.Decided == nil {
+		l.Decided = map[apply.Decision]uint64{}
+	}
+	for d, n := range l.Apply.Decided {
+		l.Decided[d] += n
+	}
+	if r.parked != nil {
+		l.Parked = r.parked.Len()
+	}
 	return l
 }
 
@@ -78,6 +100,6 @@ func (p *Pair) keep(a *attempt) {
 	}
 	for _, r := range a.routes {
 		l := r.status(p.links[r.link])
-		p.links[r.link] = totals{l.Transactions, l.Rows, l.Bytes, l.Echo, l}
+		p.links[r.link] = totals{l.Transactions, l.Rows, l.Bytes, l.Echo, l.Ops, l.Decided, l}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"duplex/internal/checkpoint"
 	"duplex/internal/config"
 	"duplex/internal/copy"
+	"duplex/internal/lag"
 )
 
 // Status is a project as its tenants show it, whether or not anything runs.
@@ -32,11 +33,12 @@ type SiteStatus struct {
 
 // LinkStatus is one direction.
 type LinkStatus struct {
-	From         string    `json:"from"`
-	To           string    `json:"to"`
-	State        string    `json:"state"` // running, stopped, new
-	Position     string    `json:"position"`
-	LagMS        int64     `json:"lag_ms"` // age of the newest heartbeat of the source that has come through
+	From     string `json:"from"`
+	To       string `json:"to"`
+	State    string `json:"state"` // running, stopped, new
+	Position string `json:"position"`
+	LagMS    int64  `json:"lag_ms"` // age of the newest heartbeat of the source that has come through: grows by up to a second, and while the link stands
+	Lag
 	Transactions uint64    `json:"transactions"`
 	Epoch        uint64    `json:"epoch"`
 	Committed    time.Time `json:"committed_at"`
@@ -57,8 +59,8 @@ type CopyStatus struct {
 	Bytes      uint64 `json:"bytes"`
 }
 
-// quiet is the age of a heartbeat beyond which nothing runs: sites are touched
-// every second.
+// quiet is the age of a heartbeat, and of the figures that the run writes with it,
+// beyond which nothing runs: sites are touched every second.
 const quiet = 5 * time.Second
 
 // Status reads the tenants.
@@ -76,7 +78,7 @@ func (s *Sites) Status(ctx context.Context) (Status, error) {
 		st.Sites = append(st.Sites, SiteStatus{Name: site.Name, Kind: string(t.Kind), Version: t.Version, Server: t.Server(), OffsetMS: offset.Milliseconds()})
 	}
 	for _, l := range p.Links() {
-		ls, at, err := s.link(ctx, l, offsets[l.From])
+		ls, at, err := s.link(ctx, l, offsets)
 		if err != nil {
 			return st, err
 		}
@@ -97,10 +99,11 @@ func (s *Sites) Status(ctx context.Context) (Status, error) {
 	return st, nil
 }
 
-func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (LinkStatus, time.Time, error) {
+func (s *Sites) link(ctx context.Context, l config.Link, offsets map[string]time.Duration) (LinkStatus, time.Time, error) {
 	to := s.Tenant(l.To)
-	ls := LinkStatus{From: l.From, To: l.To, State: "new"}
-	state, ok, err := checkpoint.New(to, s.Project.Name, l.String()).Load(ctx)
+	ls := LinkStatus{From: l.From, To: l.To, State: "new", Lag: LagOf(lag.Figures{})}
+	store := checkpoint.New(to, s.Project.Name, l.String())
+	state, ok, err := store.Load(ctx)
 	if err != nil || !ok {
 		return ls, time.Time{}, err
 	}
@@ -116,8 +119,15 @@ func (s *Sites) link(ctx context.Context, l config.Link, offset time.Duration) (
 	if err != nil || !ok {
 		return ls, time.Time{}, err
 	}
-	age := time.Since(pulse.At.Add(-offset))
+	age := time.Since(pulse.At.Add(-offsets[l.From]))
 	ls.LagMS = max(0, age.Milliseconds())
+	figures, at, ok, err := store.Lag(ctx)
+	if err != nil {
+		return ls, time.Time{}, err
+	}
+	if ok && time.Since(at.Add(-offsets[l.To])) < quiet { // also of a link that is far behind
+		ls.State, ls.Lag = "running", LagOf(figures)
+	}
 	if age < quiet {
 		ls.State = "running"
 	}

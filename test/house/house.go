@@ -24,6 +24,7 @@ var levels = map[string]int{
 	"internal/schema": 1,
 	"internal/config": 1,
 	"internal/store":  1,
+	"internal/lag":    1,
 
 	"internal/tenant":   2,
 	"internal/conflict": 2,
@@ -43,6 +44,7 @@ var levels = map[string]int{
 
 	"internal/demo":    7,
 	"internal/api":     7,
+	"internal/metrics": 7,
 	"internal/console": 7,
 
 	"cmd/duplex": 8,
