@@ -24,7 +24,7 @@ import (
 const gcPercent = 200
 
 func (a *app) runCommand() *cobra.Command {
-	var until string
+	var until, metrics string
 	var skip bool
 	c := &cobra.Command{
 		Use:   "run FILE",
@@ -36,16 +36,17 @@ func (a *app) runCommand() *cobra.Command {
 				return &exitError{code: exitUsage, err: fmt.Errorf("--until %q: not caught-up or verified", until)}
 			}
 			return a.polite(c.Context(), func(ctx context.Context) error {
-				return a.run(ctx, args[0], project.Options{Until: u}, skip)
+				return a.run(ctx, args[0], project.Options{Until: u}, skip, metrics)
 			})
 		},
 	}
 	c.Flags().StringVar(&until, "until", "", "end by itself: caught-up (all that was committed is applied) or verified")
+	c.Flags().StringVar(&metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics")
 	c.Flags().BoolVar(&skip, "skip-check", false, "start without the precheck")
 	return c
 }
 
-func (a *app) run(ctx context.Context, file string, o project.Options, skip bool) error {
+func (a *app) run(ctx context.Context, file string, o project.Options, skip bool, metrics string) error {
 	p, err := load(file)
 	if err != nil {
 		return err
@@ -65,6 +66,13 @@ func (a *app) run(ctx context.Context, file string, o project.Options, skip bool
 	defer w.close()
 	o.Log = w.log
 	r := project.New(p, o)
+	if metrics != "" {
+		stop, err := serveMetrics(ctx, metrics, p.Name, r.Progress, w.log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
 	err = w.follow(r, ended, file)
