@@ -59,7 +59,7 @@ func (s *stage) stall(t *testing.T, from int) {
 	outside := time.Since(began)
 
 	f := s.pair.Status().Links[from].Lag.Figures(change.Now())
-	t.Logf("%+v, held for %v", f, held)
+	t.Logf("%+v, held for %v, %+v", f, held, s.pair.Status().Links[from].Apply)
 	require.GreaterOrEqual(t, f.Hops[lag.Apply].Max, stuck)
 	require.GreaterOrEqual(t, f.Hops[lag.Wait].Max, held)
 	require.GreaterOrEqual(t, f.Hops[lag.Queue].Max, held)
