@@ -131,7 +131,7 @@ func printLag(w io.Writer, links []project.LinkStatus) {
 	}
 	t.Flush()
 	if len(arrivals) > 0 {
-		fmt.Fprintf(w, "The log of %s tells commit times in whole seconds: `log` is of heartbeats alone, and `whole` begins behind it.\n", strings.Join(arrivals, " and "))
+		fmt.Fprintf(w, "The log of %s tells commit times in whole seconds: `log` is of heartbeats alone, and `whole` begins behind it: what is not read yet is not in it.\n", strings.Join(arrivals, " and "))
 	}
 }
 
