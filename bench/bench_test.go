@@ -114,7 +114,7 @@ func TestProcessTime(t *testing.T) {
 
 // TestContests: no two have one name, and bars are about competitors that are there.
 func TestContests(t *testing.T) {
-	o := &options{runs: 1, rows: 1000, txns: 100, size: 1, kind: "mariadb", work: []string{"update", "oltp", "hot", "bulk"}}
+	o := &options{runs: 1, rows: 1000, txns: 100, size: 1, kind: "mariadb", work: []string{"update", "oltp", "hot", "load", "bulk"}}
 	seen := map[string]bool{}
 	for _, j := range judges() {
 		contests, err := j.contests(o)
@@ -188,7 +188,7 @@ func TestWorks(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err := findWork("none")
-	require.ErrorContains(t, err, "update, oltp, hot, bulk")
+	require.ErrorContains(t, err, "update, oltp, hot, load, bulk")
 }
 
 // TestWire: a wire of a given length delays a round trip by so much.

@@ -37,6 +37,7 @@ func works() []work {
 			ids.n = min(ids.n, 100)
 			return appendUpdate(dst, r, ids)
 		}},
+		{"load", fmt.Sprintf("one INSERT of %d new rows each", bulkRows), 1, appendLoad},
 		{"bulk", fmt.Sprintf("one UPDATE of %d rows each", bulkRows), 1, appendBulk},
 	}
 }
@@ -58,8 +59,22 @@ func findWork(name string) (work, error) {
 	return work{}, fmt.Errorf("--work %q: not one of %s", name, workNames())
 }
 
-// bulkRows is how many neighbouring rows a bulk transaction changes.
+// bulkRows is how many neighbouring rows a transaction of load or bulk writes.
 const bulkRows = 500
+
+// appendLoad inserts rows with ids of their own: far behind those of the table, each
+// span in a place of its own, one bulk of them out of very many.
+func appendLoad(dst []byte, r *rand.Rand, ids span) []byte {
+	first := ids.first<<40 + r.IntN(1<<30)*bulkRows
+	dst = fmt.Appendf(dst, "INSERT INTO %s VALUES ", ids.table)
+	for i := range bulkRows {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendRow(dst, r, first+i, ids.n, ids.pad)
+	}
+	return dst
+}
 
 func appendBulk(dst []byte, r *rand.Rand, ids span) []byte {
 	n := min(bulkRows, ids.n)
