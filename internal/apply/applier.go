@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,11 +24,19 @@ type Source interface {
 	Next(ctx context.Context) (*change.Txn, error)
 }
 
-// The defaults of Config.
+// The defaults of Config. A lane waits for an answer for as long as a round trip
+// takes; so that the target is kept busy meanwhile there is one more for each
+// laneTrip of it.
 const (
 	DefaultLanes  = 4
-	DefaultWindow = 64 << 20
+	mostLanes     = 16
+	laneTrip      = 3 * time.Millisecond
+	DefaultWindow = 16 << 20
 )
+
+func lanesFor(roundTrip time.Duration) int {
+	return min(mostLanes, DefaultLanes+int(roundTrip/laneTrip))
+}
 
 // Config says what an Applier writes and where.
 type Config struct {
@@ -35,7 +44,7 @@ type Config struct {
 	Project string
 	Link    string // "from>to"
 	Origin  uint32 // the link's origin id
-	Lanes   int    // writers side by side; 0: DefaultLanes
+	Lanes   int    // writers side by side; 0: DefaultLanes, more where the target is far
 	Window  int64  // bytes of transactions held; 0: DefaultWindow
 	// Place gives a source table's name in the target.
 	Place func(database, table string) (string, string)
@@ -77,7 +86,7 @@ type Applier struct {
 // New claims the link for this run. A link that never ran begins at start.
 func New(ctx context.Context, cfg Config, start change.Position) (*Applier, error) {
 	if cfg.Lanes == 0 {
-		cfg.Lanes = DefaultLanes
+		cfg.Lanes = lanesFor(cfg.Target.RoundTrip)
 	}
 	if cfg.Window == 0 {
 		cfg.Window = DefaultWindow

@@ -41,7 +41,7 @@ const (
 	groupTxns  = 256
 	groupRows  = 512
 	groupBytes = 1 << 20
-	groupScan  = 2048 // nodes looked at for one group
+	groupScan  = 8192 // nodes looked at for one group
 )
 
 // A window holds the transactions that are not applied yet, in source order.

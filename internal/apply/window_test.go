@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -258,4 +259,11 @@ func TestChunkFindsRoom(t *testing.T) {
 		require.Len(t, came, 2)
 		require.Equal(t, int64(140), w.bytes)
 	})
+}
+
+// TestLanesFor: a far target gets more lanes.
+func TestLanesFor(t *testing.T) {
+	for ms, want := range map[time.Duration]int{0: 4, 1: 4, 10: 7, 30: 14, 100: 16} {
+		require.Equal(t, want, lanesFor(ms*time.Millisecond), "%d ms", ms)
+	}
 }

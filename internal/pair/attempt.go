@@ -122,7 +122,7 @@ func (a *attempt) applierConfig(r *route, no uint32) apply.Config {
 	}
 	c := apply.Config{
 		Target: r.to, Project: p.Name, Link: r.link.String(), Origin: originBase + no,
-		Lanes: p.Limits.Workers, Window: min(p.Limits.Memory/8, 16<<20), Place: place,
+		Lanes: p.Limits.Workers, Window: min(p.Limits.Memory/8, apply.DefaultWindow), Place: place,
 		Peer: p.Rank(r.link.From), DDL: a.ddl(r), Orphan: a.orphan(r.to.Site), Lag: r.lag, Log: a.cfg.Log,
 	}
 	if !p.TwoWay() {

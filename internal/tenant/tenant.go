@@ -60,6 +60,10 @@ type Tenant struct {
 	// Packet is max_allowed_packet, in bytes: what a script of ours, and so a row,
 	// may have at most.
 	Packet int64
+
+	// RoundTrip is the shortest time that a statement without work has taken, when the
+	// tenant was opened.
+	RoundTrip time.Duration
 }
 
 // dialTimeout bounds one attempt to connect.
@@ -104,6 +108,15 @@ func (t *Tenant) detect(ctx context.Context) error {
 		Scan(&t.Version, &comment, &t.LowerCase, &t.Packet)
 	if err != nil {
 		return fmt.Errorf("ask for the version: %w", err)
+	}
+	for range 2 {
+		began := time.Now()
+		if _, err := t.db.ExecContext(ctx, "DO 0"); err != nil {
+			return fmt.Errorf("measure a round trip: %w", err)
+		}
+		if took := time.Since(began); t.RoundTrip == 0 || took < t.RoundTrip {
+			t.RoundTrip = took
+		}
 	}
 	switch v := strings.ToLower(t.Version + " " + comment); {
 	case strings.Contains(v, "oceanbase"):
