@@ -212,7 +212,7 @@ func TestParked(t *testing.T) {
 	logKinds(t, func(t *testing.T, s *site) {
 		s.twoWay(conflict.Newest)
 		s.exec("CREATE TABLE u (id int PRIMARY KEY, v varchar(20) UNIQUE)", "INSERT INTO u VALUES (1, 'a'), (2, 'b'), (3, 'c')")
-		r := s.open(s.end())
+		r := s.open(s.endOfAll())
 		s.exec("UPDATE u SET v = concat(v, v) WHERE id < 3")
 		keys := []conflict.KeyNote{{Hash: s.key("u", 1).Hash()}}
 		for _, id := range []int64{2, 3, 4} {

@@ -56,6 +56,9 @@ func TestRefused(t *testing.T) {
 			statements: []string{"XA START 'a'", "UPDATE %s SET v = 'x'", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'"}},
 	}
 	logKinds(t, func(t *testing.T, s *site) {
+		if s.server.Kind() == servers.OceanBase {
+			t.Skip("the stand-in's images are whole, whatever a session says: TestStreamRefuses")
+		}
 		s.exec("CREATE TABLE t (id int PRIMARY KEY, v varchar(10), w int)", "CREATE TABLE other LIKE t",
 			"INSERT INTO t VALUES (1, 'a', 1)", "INSERT INTO other SELECT * FROM t")
 		for _, c := range cases {
@@ -124,7 +127,7 @@ func TestUnmarked(t *testing.T) {
 // TestChecksum proves that the server sends checksums, and that one is missed.
 func TestChecksum(t *testing.T) {
 	logKinds(t, func(t *testing.T, s *site) {
-		s.exec("SET GLOBAL binlog_checksum = CRC32", "CREATE TABLE t (id int PRIMARY KEY)")
+		s.exec("CREATE TABLE t (id int PRIMARY KEY)")
 		r := s.open(s.end())
 		s.exec("INSERT INTO t VALUES (1)")
 		next(t, r)
@@ -138,6 +141,9 @@ func TestChecksum(t *testing.T) {
 		_, err = parseEvent(raw, true)
 		require.ErrorIs(t, err, errChecksum)
 
+		if s.server.Kind() == servers.OceanBase {
+			return // the variable cannot be set there
+		}
 		s.exec("SET GLOBAL binlog_checksum = NONE")
 		r = s.open(s.end())
 		s.exec("INSERT INTO t VALUES (3)")
@@ -196,6 +202,9 @@ func TestOpenRefuses(t *testing.T) {
 // TestLogReset sets the log up anew under a position.
 func TestLogReset(t *testing.T) {
 	logKinds(t, func(t *testing.T, s *site) {
+		if s.server.Kind() == servers.OceanBase {
+			t.Skip("there is no such statement: TestRenumbered has a service that is set up anew")
+		}
 		s.exec("CREATE TABLE t (id int PRIMARY KEY)")
 		from := s.end()
 		s.exec("RESET MASTER", "INSERT INTO t VALUES (1)")

@@ -77,6 +77,20 @@ func (s *site) end() change.Position {
 	return p
 }
 
+// endOfAll is the end of a log that has all that was written before. OceanBase's
+// has it a while later.
+func (s *site) endOfAll() change.Position {
+	s.t.Helper()
+	end := s.end()
+	if s.server.Kind() != servers.OceanBase {
+		return end
+	}
+	r := s.open(end)
+	until(s.t, r, s.beat())
+	require.NoError(s.t, r.Close())
+	return s.end()
+}
+
 func (s *site) open(from change.Position) *Reader {
 	s.t.Helper()
 	r, err := Open(s.t.Context(), s.cfg, from)
