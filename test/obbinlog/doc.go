@@ -20,11 +20,12 @@
 // What else differs from the real service: a row whose key changes is a row that
 // goes and one that comes; CREATE TABLE … SELECT is refused; the origin id of a
 // transaction is known where it writes a row of duplex.checkpoint, and is 0
-// elsewhere; a large object beyond 768 KiB, or less where a table has several
-// columns of them, is refused by the kernel; information_schema shows the logs
-// as tables mlog$_…; rows of Duplex's own tables conflict, ddl_log, rules and
-// schema_history are not in the log, since no reader looks for them; an open transaction holds definition statements up, of
-// whatever table.
+// elsewhere; of a row that UPDATE IGNORE passes over the log has half a pair; a
+// large object beyond 768 KiB, or less where a table has several columns of them,
+// is refused by the kernel; information_schema shows the logs as tables mlog$_…;
+// rows of Duplex's own tables conflict, ddl_log, rules and schema_history are not
+// in the log, since no reader looks for them; an open transaction holds definition
+// statements up, of whatever table.
 //
 // A rig that was killed goes on over the same kernel and folder: how far the
 // stream is stands in the folder's file state, which is renamed into place after

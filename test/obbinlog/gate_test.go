@@ -2,9 +2,14 @@ package obbinlog
 
 import (
 	"context"
+	"database/sql/driver"
+	"fmt"
+	"net"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,5 +69,17 @@ func TestStatements(t *testing.T) {
 		"SHOW BINLOG EVENTS IN 'mysql-bin.000001' FROM 4 LIMIT 1, 2": service, "-- a\nTRUNCATE t": structure,
 	} {
 		require.Equal(t, want, special(text), text)
+	}
+}
+
+// TestDown: for a kernel that is down a rig waits; one that refuses is another matter.
+func TestDown(t *testing.T) {
+	for _, err := range []error{
+		mysql.ErrInvalidConn, driver.ErrBadConn, fmt.Errorf("poll: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}),
+	} {
+		require.True(t, down(err), err)
+	}
+	for _, err := range []error{&mysql.MySQLError{Number: 1210}, errMalformed, context.DeadlineExceeded} {
+		require.False(t, down(err), err)
 	}
 }

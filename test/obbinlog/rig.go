@@ -3,6 +3,7 @@ package obbinlog
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -174,9 +175,16 @@ const (
 	idle     = time.Second
 )
 
-// patience is how long polls may fail before the rig ends. Nothing is lost: what
-// a poll did not bring, the next one does.
+// patience is how long a kernel that answers may refuse polls before the rig ends.
+// For one that is down the rig waits, as the service does. Nothing is lost: what a
+// poll did not bring, the next one does.
 const patience = 30 * time.Second
+
+// down reports whether a poll failed since nobody answered.
+func down(err error) bool {
+	_, refused := errors.AsType[*net.OpError](err)
+	return refused || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn)
+}
 
 // follow polls.
 func (r *Rig) follow(ctx context.Context) {
@@ -203,6 +211,8 @@ func (r *Rig) follow(ctx context.Context) {
 		case failing.IsZero():
 			failing = time.Now()
 			r.opt.Log.Warn("poll", "err", err)
+		case down(err):
+			failing = time.Now()
 		case time.Since(failing) > patience:
 			r.fail(err)
 			return
