@@ -144,8 +144,9 @@ type writer struct {
 	sums        map[int]int64
 }
 
-// patience is how long a writer goes on trying a site that is down.
-const patience = 2 * time.Minute
+// patience is how long a writer goes on trying a site that is down: a kernel on a
+// machine with other work has taken four minutes to come back.
+const patience = 10 * time.Minute
 
 func (w *writer) run() error {
 	defer func() {
