@@ -288,7 +288,7 @@ func (a *Applier) findPlan(ctx context.Context, source *change.Table, at *change
 	if p := a.plans[source]; p != nil {
 		return p, nil
 	}
-	t, err := a.target(ctx, source)
+	t, err := a.target(ctx, source, at)
 	var m *schema.Mapping
 	if gone := false; a.cfg.DDL.Toward != nil && (err == nil || errors.Is(err, ErrTable)) {
 		if m, gone = a.cfg.DDL.Toward(source, at, t); gone {
@@ -320,25 +320,26 @@ func (a *Applier) fit(source *change.Table, t *schema.Table, m *schema.Mapping) 
 	if a.cfg.Target.Kind == tenant.OceanBase {
 		p.force = "" // it reads by the key whenever the key is given
 	}
+	p.id = a.relations.identity(p.name)
 	p.rule = a.rule(source, p)
-	if a.relations != nil && a.relations.tables[p.name] != nil {
-		r := a.relations.tables[p.name]
+	if a.relations != nil && a.relations.tables[p.id] != nil {
+		r := a.relations.tables[p.id]
 		p.unique, p.touches, p.rank = r.parks(), r.touches(), r.rank
 	}
 	return p, nil
 }
 
-// own finds how rows of a target table, named as in SQL, are written that come
+// own finds how rows of a target table, told as keys do, are written that come
 // from nowhere else.
-func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
+func (a *Applier) own(ctx context.Context, id string) (*plan, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if p := a.owns[name]; p != nil {
+	if p := a.owns[id]; p != nil {
 		return p, nil
 	}
-	r := a.relations.tables[name]
+	r := a.relations.tables[id]
 	if r == nil {
-		return nil, fmt.Errorf("%w: %s is not known at site %s", ErrTable, name, a.cfg.Target.Site)
+		return nil, fmt.Errorf("%w: %s is not known at site %s", ErrTable, id, a.cfg.Target.Site)
 	}
 	t, err := a.now(ctx, r.table.Database, r.table.Name)
 	if err != nil {
@@ -348,12 +349,16 @@ func (a *Applier) own(ctx context.Context, name string) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.owns[name] = p
+	a.owns[id] = p
 	return p, nil
 }
 
-func (a *Applier) target(ctx context.Context, source *change.Table) (*schema.Table, error) {
+func (a *Applier) target(ctx context.Context, source *change.Table, at *change.Stamp) (*schema.Table, error) {
 	database, name := a.cfg.Place(source.Database, source.Name)
+	if a.cfg.DDL.Named != nil {
+		n := a.cfg.DDL.Named(source, at)
+		database, name = n.Database, n.Name
+	}
 	t, err := a.now(ctx, database, name)
 	if errors.Is(err, tenant.ErrNoTable) {
 		return nil, fmt.Errorf("%w: %s.%s does not exist in the target, site %s", ErrTable, database, name, a.cfg.Target.Site)

@@ -45,6 +45,15 @@ func (t *target) run(ctx context.Context, txn *change.Txn, c *schema.Carrying, s
 			t.cfg.Target.Site, t.cfg.DDL.From)}
 	}
 	begun, was := begunAt(st)
+	if was != "" && c.Renames() && t.cfg.DDL.Followed != nil { // two tables of other names may be alike
+		if err := t.site.End(ctx); err != nil {
+			return err
+		}
+		if t.cfg.DDL.Followed(st.Seq) {
+			return t.follows(ctx, c, st)
+		}
+		begun, was = 0, ""
+	}
 	for i := begun; i < len(steps); i++ {
 		now, err := t.fingerprint(ctx, steps[i:i+1])
 		if err != nil {

@@ -20,8 +20,8 @@ type Site interface {
 	Tasks() <-chan struct{}
 }
 
-// Relate says by which rules conflicts in the target's tables, named as in SQL,
-// are decided and how their rows stand in each other's way, and reads which of
+// Relate says by which rules conflicts in the target's tables, told as keys do, are
+// decided and how their rows stand in each other's way, and reads which of
 // them wait aside. It is called before Serve.
 func (a *Applier) Relate(ctx context.Context, r *Relations, rules func(table string) *conflict.Rule) (*Parked, error) {
 	var err error
@@ -37,7 +37,7 @@ func (a *Applier) Serve(s Site) {
 	a.site = s
 	s.Observe(func(o *conflict.Observer) {
 		for name := range a.window.copies {
-			o.Copying(name)
+			o.Copying(a.relations.identity(name))
 		}
 	})
 }
@@ -70,7 +70,7 @@ func (t *target) decide(ctx context.Context, b *batch) error {
 	if wait, _, err = t.resolve(b, reach); err != nil || !wait {
 		return err
 	}
-	if err := t.site.End(ctx); err != nil {
+	if err := t.endHeld(ctx); err != nil {
 		return err
 	}
 	_, _, err = t.resolve(b, conflict.AtEnd)
@@ -89,7 +89,7 @@ var errGivenUp = errors.New("the reader did not reach the end of the log in time
 // end waits for the target's reader; unless unbounded not for long.
 func (t *target) end(ctx context.Context, unbounded bool) error {
 	if unbounded {
-		return t.site.End(ctx)
+		return t.endHeld(ctx)
 	}
 	short, cancel := context.WithTimeoutCause(ctx, barrierWait, errGivenUp)
 	defer cancel()
@@ -218,7 +218,7 @@ func (a *Applier) rule(source *change.Table, p *plan) *conflict.Rule {
 	r := &conflict.Rule{Policy: conflict.Newest}
 	switch {
 	case a.rules != nil:
-		r = a.rules(p.name)
+		r = a.rules(p.id)
 	case a.cfg.Rule != nil:
 		r = a.cfg.Rule(source.Database, source.Name)
 	}

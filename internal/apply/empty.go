@@ -19,8 +19,8 @@ import (
 // empties takes all rows out of a table of the target, as the transaction in hand
 // has done at the source. A refusal says why that cannot be told row by row.
 func (t *target) empties(ctx context.Context, n schema.Name) (err error) {
-	name := string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil))
-	p, err := t.own(ctx, name)
+	id := t.relations.of(n.Database, n.Name)
+	p, err := t.own(ctx, id)
 	switch {
 	case errors.Is(err, ErrTable):
 		return &schema.Refusal{Reason: err.Error()}
@@ -29,17 +29,17 @@ func (t *target) empties(ctx context.Context, n schema.Name) (err error) {
 	case !p.rule.Empties(t.carried[0].Stamp.Version):
 		return &schema.Refusal{Reason: fmt.Sprintf("both sites are written, and the rule of %s.%s is %s, by which a row is not simply taken away: DELETE the rows instead",
 			n.Database, n.Name, p.rule.At(t.carried[0].Stamp.Version).Policy)}
-	case len(t.relations.tables[name].children) > 0:
+	case len(t.relations.tables[id].children) > 0:
 		return &schema.Refusal{Reason: fmt.Sprintf("both sites are written, and other rows refer to those of %s.%s: DELETE the rows instead", n.Database, n.Name)}
 	}
 	t.spooled, t.emptied = true, p
-	t.notes.Emptied = []string{name}
+	t.notes.Emptied = []string{id}
 	if err := t.site.End(ctx); err != nil { // fewer rows go and come back
 		return err
 	}
 	failpoint("ddl-before")
 	b := newBatch(true)
-	for _, key := range t.parked.Of(name) {
+	for _, key := range t.parked.Of(id) {
 		if b, err = t.takes(ctx, b, p.keyImage(key.ID)); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func (t *target) undisturbed(s *script, p *plan, c *change.Chunk) error {
 	if err := s.send(); err != nil {
 		return err
 	}
-	if err := t.site.End(s.ctx); err != nil {
+	if err := t.endHeld(s.ctx); err != nil {
 		return err
 	}
 	return t.unyielding(p, c)
@@ -103,7 +103,7 @@ func (t *target) yield(p *plan, c *change.Chunk) (err error) {
 	keys := p.keysOf(c.Rows)
 	kept := make([][]change.Value, 0, len(c.Rows))
 	t.site.Observe(func(o *conflict.Observer) {
-		if len(c.Rows) > 0 && o.Reread(p.name, &c.Low) {
+		if len(c.Rows) > 0 && o.Reread(p.id, &c.Low) {
 			err = change.ErrReread
 			return
 		}
@@ -112,7 +112,7 @@ func (t *target) yield(p *plan, c *change.Chunk) (err error) {
 				kept = append(kept, image)
 			}
 		}
-		o.Forget(p.name, &c.Oldest)
+		o.Forget(p.id, &c.Oldest)
 		err = o.Index().Err()
 	})
 	if err == nil {
@@ -125,7 +125,7 @@ func (t *target) yield(p *plan, c *change.Chunk) (err error) {
 func (p *plan) keysOf(rows [][]change.Value) []conflict.Key {
 	keys := make([]conflict.Key, len(rows))
 	for i, image := range rows {
-		keys[i] = conflict.Key{Table: p.name, ID: p.rowKey(image)}
+		keys[i] = conflict.Key{Table: p.id, ID: p.rowKey(image)}
 	}
 	return keys
 }

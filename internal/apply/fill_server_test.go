@@ -60,7 +60,7 @@ func testTookAway(t *testing.T, b *side) {
 	a.Copying("shop", "t")
 	table, err := b.tenant.Table(t.Context(), "shop", "t")
 	require.NoError(t, err)
-	relations := apply.NewRelations([]*schema.Table{table})
+	relations := apply.NewRelations([]*schema.Table{table}, nil)
 	rule := func(string) *conflict.Rule { return &conflict.Rule{Policy: conflict.Newest} }
 	parked, err := a.Relate(t.Context(), relations, rule)
 	require.NoError(t, err)

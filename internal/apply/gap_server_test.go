@@ -79,7 +79,7 @@ func (g *gap) run(t *testing.T, kind servers.Kind, op change.Op, after []change.
 	}, "")
 	require.NoError(t, err)
 	rules := func(string) *conflict.Rule { return g.rule }
-	_, err = a.Relate(t.Context(), apply.NewRelations([]*schema.Table{table}), rules)
+	_, err = a.Relate(t.Context(), apply.NewRelations([]*schema.Table{table}, nil), rules)
 	require.NoError(t, err)
 
 	g.was, g.came = []change.Value{change.OfInt(1), change.OfInt(7)}, []change.Value{change.OfInt(1), change.OfInt(8)}

@@ -41,6 +41,8 @@ type lane struct {
 	current *target
 	checks  bool // the session looks after foreign keys
 	trust   trust
+	names   names
+	held    int // how often in a row tables were let go of: see endHeld
 }
 
 func newLane(a *Applier, no int) *lane {
@@ -125,11 +127,11 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		err := l.attempt(ctx, group, l.site == nil && attempt >= carefulAt)
 		if err == nil {
 			l.account(group)
-			l.window.finish(group)
-			if l.current.redefined {
+			if l.current.redefined { // what is behind it is of tables that this attempt does not know
 				failpoint("ddl-done")
 				return ErrRedefined
 			}
+			l.window.finish(group)
 			return nil
 		}
 		class := tenant.Classify(err)
@@ -151,6 +153,10 @@ func (l *lane) apply(ctx context.Context, group []*node) error {
 		if errors.Is(err, errUnproven) {
 			l.count.unproven.Add(1)
 			l.trust.broken()
+			continue
+		}
+		if errors.Is(err, errHeld) {
+			attempt--
 			continue
 		}
 		again := class.Undone() || errors.Is(err, errOvertaken) || class == tenant.Schema && attempt == 0 ||

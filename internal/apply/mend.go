@@ -98,6 +98,9 @@ func (m *mender) mendAll(ctx context.Context) error {
 		if rerr := t.rollBack(ctx); rerr != nil {
 			return errors.Join(err, rerr)
 		}
+		if errors.Is(err, errHeld) {
+			continue
+		}
 		if !class.Undone() && class != tenant.Duplicate && !errors.Is(err, errOvertaken) {
 			return fmt.Errorf("%s: %w", tasks[0].Key.Table, err)
 		}
@@ -198,7 +201,7 @@ func (p *placer) absent(moves []conflict.Move) bool {
 // their table, before they were put there, so that other things are to be done.
 // From here on it cannot: they are locked.
 func (p *placer) still(ctx context.Context, tasks []*conflict.Task, plans []*conflict.Plan, moves []conflict.Move) error {
-	if err := p.site.End(ctx); err != nil {
+	if err := p.endHeld(ctx); err != nil {
 		return err
 	}
 	again := make([]*conflict.Plan, len(plans))

@@ -126,7 +126,7 @@ func (n *net) exact(carried []conflict.Carried) bool {
 }
 
 // row names the row as the target's own reader does.
-func (n *net) row() conflict.Key { return conflict.Key{Table: n.plan.name, ID: n.key} }
+func (n *net) row() conflict.Key { return conflict.Key{Table: n.plan.id, ID: n.key} }
 
 // image gives an image that holds the row's identity.
 func (n *net) image() []change.Value {

@@ -60,7 +60,7 @@ func (p *placer) place(ctx context.Context, keys []conflict.Key, decide func() (
 		return nil, err
 	}
 	for {
-		if err := p.site.End(ctx); err != nil {
+		if err := p.endHeld(ctx); err != nil {
 			return nil, err
 		}
 		writes, err := decide()
@@ -259,7 +259,7 @@ func (p *placer) holdSome(ctx context.Context, own *plan, keys []conflict.Key) e
 		if err != nil {
 			return err
 		}
-		if h := p.held[conflict.Key{Table: own.name, ID: own.rowKey(image)}]; h != nil {
+		if h := p.held[conflict.Key{Table: own.id, ID: own.rowKey(image)}]; h != nil {
 			h.table = image
 		}
 		return nil
@@ -332,7 +332,7 @@ func (p *placer) holdParked(ctx context.Context, keys []conflict.Key) ([]conflic
 
 // holders holds the rows in the table of t that have values in x.
 func (p *placer) holders(ctx context.Context, t *relation, x *index, values []change.Value) ([]conflict.Key, error) {
-	own, err := p.own(ctx, string(t.table.AppendName(nil)))
+	own, err := p.own(ctx, t.id)
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +342,7 @@ func (p *placer) holders(ctx context.Context, t *relation, x *index, values []ch
 	err = p.session.Each(ctx, string(append(text, " FOR UPDATE"...)), func(_ int, row []driver.Value) error {
 		image, err := own.parse(row)
 		if err == nil {
-			out = append(out, conflict.Key{Table: own.name, ID: own.rowKey(image)})
+			out = append(out, conflict.Key{Table: own.id, ID: own.rowKey(image)})
 		}
 		return err
 	})

@@ -30,6 +30,7 @@ type plan struct {
 	uniques  [][]int      // target columns of the unique keys that are not the identity
 	force    string       // makes the server find rows by the identity alone
 	name     string       // `db`.`table`
+	id       string       // of the table, as keys have it: a name, under which it may have been known before
 	insert   string       // INSERT INTO … VALUES
 	selected string       // expressions for SELECT, of all target columns
 	onDup    string       // ON DUPLICATE KEY UPDATE …
@@ -55,6 +56,7 @@ type index struct {
 func newPlan(source *change.Table, target *schema.Table, m *schema.Mapping) (*plan, error) {
 	p := &plan{target: target.Change(), same: len(source.Columns) == len(target.Columns)}
 	p.name = string(p.target.AppendName(nil))
+	p.id = p.name
 	p.key = p.target.Key
 	for i := range source.Columns {
 		if m == nil && target.Column(source.Columns[i].Name) < 0 {

@@ -15,7 +15,8 @@ import (
 // Relations knows which rows of a site's tables stand in each other's way: by
 // unique keys besides the identity, and by foreign keys.
 type Relations struct {
-	tables  map[string]*relation
+	tables  map[string]*relation // by identity
+	ids     map[string]string    // identities by the tables' names in SQL
 	foreign bool
 	kept    atomic.Bool // foreign keys are
 }
@@ -23,6 +24,7 @@ type Relations struct {
 // A relation is one table's.
 type relation struct {
 	table    *change.Table
+	id       string
 	uniques  []index     // a row claims its value in each
 	needs    []reference // a row needs its value in each
 	needed   []index     // the columns of needs
@@ -39,13 +41,19 @@ type reference struct {
 	refers        index // of the parent
 }
 
-// NewRelations reads the keys of a site's tables. A foreign key to a table that
-// is none of them is the business of whoever writes that one.
-func NewRelations(tables []*schema.Table) *Relations {
-	r := &Relations{tables: map[string]*relation{}}
+// NewRelations reads the keys of a site's tables. identity tells a table as keys
+// do; nil: by its name. A foreign key to a table that is none of them is the business
+// of whoever writes that one.
+func NewRelations(tables []*schema.Table, identity func(database, table string) string) *Relations {
+	r := &Relations{tables: map[string]*relation{}, ids: map[string]string{}}
 	for _, t := range tables {
 		c := t.Change()
-		r.tables[string(c.AppendName(nil))] = &relation{table: c, uniques: uniquesOf(t)}
+		name := string(c.AppendName(nil))
+		id := name
+		if identity != nil {
+			id = identity(t.Database, t.Name)
+		}
+		r.ids[name], r.tables[id] = id, &relation{table: c, id: id, uniques: uniquesOf(t)}
 	}
 	for _, t := range tables {
 		for i := range t.ForeignKeys {
@@ -62,12 +70,22 @@ func NewRelations(tables []*schema.Table) *Relations {
 	return r
 }
 
+// of tells a table as keys do.
+func (r *Relations) of(database, table string) string {
+	return r.identity(string((&change.Table{Database: database, Name: table}).AppendName(nil)))
+}
+
+// identity is of for a name in SQL.
+func (r *Relations) identity(name string) string {
+	if r != nil && r.ids[name] != "" {
+		return r.ids[name]
+	}
+	return name
+}
+
 // relate takes in a foreign key of t.
 func (r *Relations) relate(t *schema.Table, f *schema.ForeignKey) {
-	nameOf := func(database, table string) string {
-		return string((&change.Table{Database: database, Name: table}).AppendName(nil))
-	}
-	child, parent := r.tables[nameOf(t.Database, t.Name)], r.tables[nameOf(f.RefDatabase, f.RefTable)]
+	child, parent := r.tables[r.of(t.Database, t.Name)], r.tables[r.of(f.RefDatabase, f.RefTable)]
 	if parent == nil {
 		return
 	}

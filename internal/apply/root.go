@@ -49,7 +49,7 @@ func (a *Applier) Root(ctx context.Context) (err error) {
 
 // rootRows puts the rows aside that lack a parent by one foreign key.
 func (a *Applier) rootRows(ctx context.Context, s *tenant.Session, f *reference) error {
-	own, err := a.own(ctx, string(f.child.table.AppendName(nil)))
+	own, err := a.own(ctx, f.child.id)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *Applier) rootRows(ctx context.Context, s *tenant.Session, f *reference)
 		err := s.Each(ctx, query, func(_ int, row []driver.Value) error {
 			image, err := own.parse(row)
 			if err == nil {
-				keys = append(keys, conflict.Key{Table: own.name, ID: own.rowKey(image)})
+				keys = append(keys, conflict.Key{Table: own.id, ID: own.rowKey(image)})
 			}
 			return err
 		})

@@ -30,8 +30,21 @@ type DDL struct {
 	TwoWay  bool // the target is written too
 
 	// Of a target that is written too; nil elsewhere.
-	Now    func(database, table string) *schema.Table                                                   // its tables as the attempt knows them
-	Toward func(rows *change.Table, at *change.Stamp, now *schema.Table) (m *schema.Mapping, gone bool) // from the source's rows to them
+	// Now gives a table as the attempt knows it.
+	Now func(database, table string) *schema.Table
+	// Named gives the name under which the target has the table now that the source's
+	// rows are of, of a transaction with a stamp; Toward brings them into its layout.
+	Named  func(rows *change.Table, at *change.Stamp) schema.Name
+	Toward func(rows *change.Table, at *change.Stamp, now *schema.Table) (m *schema.Mapping, gone bool)
+	// Followed reports whether the target's log shows that the link has run a statement.
+	Followed func(seq uint64) bool
+	// Alike says why two tables of the source are not treated alike by the project;
+	// empty: they are.
+	Alike func(a, b schema.Name) string
+	// Held reports whether the source's site, when it committed a transaction, might
+	// still have written rows of another table by a name; nil: it cannot.
+	Held    func(n schema.Name, at *change.Stamp) bool
+	Renames bool // the target's application gives tables other names, and its server tells
 }
 
 // A Catalogue knows what the source's tables were at each place of its log.
@@ -135,7 +148,10 @@ func (t *target) carry(ctx context.Context, txn *change.Txn, st *checkpoint.Stat
 			d, name := t.cfg.Place(n.Database, n.Name)
 			return schema.Name{Database: d, Name: name}
 		},
-		TwoWay: t.cfg.DDL.TwoWay,
+		TwoWay: t.cfg.DDL.TwoWay, Alike: t.cfg.DDL.Alike,
+	}
+	if t.cfg.DDL.Held != nil {
+		c.Held = func(n schema.Name) bool { return t.cfg.DDL.Held(n, &txn.Stamp) }
 	}
 	remedy := fmt.Sprintf("run on site %s what brings its tables to the same, and say `duplex ddl done`, or `duplex ddl skip` where nothing is to follow",
 		t.cfg.Target.Site)

@@ -31,6 +31,7 @@ type target struct {
 	parks     []parkedVersion
 
 	wrote     map[uint64]bool // of a large transaction, by hash of their key: rows of tables with unique keys that it wrote, false: only moved
+	claimed   claimed         // names that are to be proved
 	emptied   *plan           // its rows go, whatever they hold; nil: of no table
 	redefined bool            // a statement was run that changes what tables are
 
@@ -257,7 +258,7 @@ func (t *target) wants(key conflict.Key, image []change.Value) bool {
 const lockKeys, lockComposite = 500, 100
 
 // lock reads the rows of the batch FOR UPDATE and notes in each net what is
-// there.
+// there. Until the transaction ends their tables keep their names.
 func (t *target) lock(ctx context.Context, b *batch) error {
 	text := t.head
 	fence := len(text) > 0
@@ -281,15 +282,26 @@ func (t *target) lock(ctx context.Context, b *batch) error {
 	if len(text) == 0 {
 		return nil
 	}
-	return t.session.Each(ctx, string(text), func(set int, row []driver.Value) error {
+	t.claimed = claimed{}
+	if t.cfg.DDL.Renames && len(sets) > 0 {
+		text = t.appendNames(text, sets)
+	}
+	err := t.session.Each(ctx, string(text), func(set int, row []driver.Value) error {
 		if fence {
 			if set == 0 {
 				return t.fenced(row)
 			}
 			set--
 		}
+		if set == len(sets) {
+			return t.claimed.told(row)
+		}
 		return b.found(sets[set], row)
 	})
+	if err != nil {
+		return err
+	}
+	return t.sure(ctx)
 }
 
 // found notes a locked row in its net. A row that is what the source's log

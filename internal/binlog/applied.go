@@ -9,6 +9,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
+	"duplex/internal/schema"
 )
 
 // An applied is a group with a mark of our inbound link while it is being read:
@@ -127,12 +128,20 @@ func (r *Reader) looksAt(a *applied, t *logTable) bool {
 	if r.cfg.Conflicts == nil || len(a.Carried) == 0 { // a mark that carries nothing has put rows back, or moved them
 		return false
 	}
-	if len(a.doubt) > 0 || r.cfg.Conflicts.mayPark(t.quoted) {
+	if len(a.doubt) > 0 || r.cfg.Conflicts.mayPark(r.identityOf(t)) {
 		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.observer.Quiet()
+}
+
+// identityOf tells the table of a project's rows as keys do.
+func (r *Reader) identityOf(t *logTable) string {
+	if t.identity == "" {
+		t.identity = r.history.identity(schema.Name{Database: t.database, Name: t.name}, r.place())
+	}
+	return t.identity
 }
 
 // keepRow takes in a row that stood in the group before its mark.
@@ -166,7 +175,7 @@ func (r *Reader) passOver(t *logTable, e *event, op change.Op, im *images) bool 
 	}
 	t.scannable()
 	name := r.nameOf(t.table)
-	hashes, ok := r.keys.rows(t.identity, name, e, op, im)
+	hashes, ok := r.keys.rows(t.keyed, name, e, op, im)
 	if !ok || r.concerned(hashes) {
 		return false
 	}

@@ -73,7 +73,7 @@ func bareReader(t testing.TB, tableMap []byte, kinds []change.Kind, key ...int) 
 		}
 		d.table.Columns = append(d.table.Columns, c)
 	}
-	r.history.put(&version{schema.Placed{Version: schema.Version{Name: testTable}}, d})
+	r.history.put(&version{Placed: schema.Placed{Version: schema.Version{Name: testTable, Table: &schema.Table{Database: testTable.Database, Name: testTable.Name}}}, definition: d})
 	require.NoError(t, r.take(t.Context(), eventOf(replication.TABLE_MAP_EVENT, tableMap)))
 	return r
 }

@@ -56,7 +56,10 @@ func testGolden(t *testing.T, file string) {
 		recorded := &change.Table{}
 		require.NoError(t, json.Unmarshal(text, recorded))
 		name := schema.Name{Database: recorded.Database, Name: recorded.Name}
-		r.history.put(&version{schema.Placed{Version: schema.Version{Name: name}}, &definition{table: recorded, uuid: make([]bool, len(recorded.Columns))}})
+		r.history.put(&version{
+			Placed:     schema.Placed{Version: schema.Version{Name: name, Table: &schema.Table{Database: name.Database, Name: name.Name}}},
+			definition: &definition{table: recorded, uuid: make([]bool, len(recorded.Columns))},
+		})
 	}
 	r.ask = func(_ context.Context, table *logTable, _ []change.Value, columns []int) ([]change.Value, error) {
 		out := make([]change.Value, len(columns))

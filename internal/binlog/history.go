@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
@@ -23,9 +24,11 @@ type History struct {
 	tenant *tenant.Tenant
 	store  Versions // nil: nothing is stored
 
-	mu     sync.Mutex
-	tables map[schema.Name][]*version // each in order of from
-	fresh  map[uint64]bool            // statements that nobody had read before
+	mu       sync.Mutex
+	tables   map[schema.Name][]*version // each in order of from
+	lives    map[string][]*version      // the same by identity, without the ends
+	followed map[uint64]uint64          // the peer's statements that are followed here, each with what is from
+	fresh    map[uint64]bool            // statements that nobody had read before
 }
 
 // Versions is where a history is stored.
@@ -39,6 +42,7 @@ type Versions interface {
 type version struct {
 	schema.Placed
 	*definition
+	id string // see identify; empty: there is no such table from here on
 }
 
 // A definition is a table as rows of the log have it.
@@ -60,7 +64,8 @@ func newVersion(from uint64, v schema.Version) *version {
 
 // OpenHistory reads what is stored of a site's tables.
 func OpenHistory(ctx context.Context, t *tenant.Tenant, store Versions) (*History, error) {
-	h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
+	h := unstored(t)
+	h.store = store
 	all, err := store.Read(ctx)
 	for _, v := range all {
 		h.put(newVersion(v.From, v.Version))
@@ -70,7 +75,9 @@ func OpenHistory(ctx context.Context, t *tenant.Tenant, store Versions) (*Histor
 
 // unstored is a history for one reader alone.
 func unstored(t *tenant.Tenant) *History {
-	return &History{tenant: t, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
+	return &History{
+		tenant: t, tables: map[schema.Name][]*version{}, lives: map[string][]*version{}, followed: map[uint64]uint64{}, fresh: map[uint64]bool{},
+	}
 }
 
 // beginTries is how often the catalogue is read until it is the same before and
@@ -97,7 +104,8 @@ func Begin(ctx context.Context, t *tenant.Tenant, store Versions, match tenant.M
 			before = tables
 			continue
 		}
-		h := &History{tenant: t, store: store, tables: map[schema.Name][]*version{}, fresh: map[uint64]bool{}}
+		h := unstored(t)
+		h.store = store
 		if err := store.Clear(ctx); err != nil {
 			return "", nil, err
 		}
@@ -129,9 +137,15 @@ func (h *History) fold(n schema.Name) schema.Name {
 // put takes in a version; mu is held or nobody else has h.
 func (h *History) put(v *version) {
 	n := h.fold(v.Name)
+	if v.Table != nil {
+		h.live(v)
+	}
 	all := h.tables[n]
 	i := sort.Search(len(all), func(i int) bool { return all[i].From > v.From })
 	h.tables[n] = slices.Insert(all, i, v)
+	if v.Carried > 0 {
+		h.followed[v.Carried-1] = v.From
+	}
 }
 
 // add makes versions durable, and then known.
@@ -219,8 +233,9 @@ func (h *History) learn(ctx context.Context, seq uint64, text, database string, 
 	before := func(n schema.Name) *schema.Table { return h.At(n, seq) }
 	versions, err := schema.Evolve(text, database, before, inherit, schema.Dialect(h.tenant.Kind))
 	if err != nil {
-		versions, err = h.present(ctx, text, database, seq)
+		versions, err = h.catalogued(ctx, text, database, seq)
 	} else {
+		versions = schema.Referring(versions, h.present(seq))
 		err = h.detail(ctx, versions)
 	}
 	if err != nil {
@@ -270,8 +285,22 @@ func (h *History) inherits(ctx context.Context, text, database string) (func(str
 	}, err
 }
 
-// present takes the tables of a statement as they are now.
-func (h *History) present(ctx context.Context, text, database string, seq uint64) ([]schema.Version, error) {
+// present gives all tables as they are for the transaction seq.
+func (h *History) present(seq uint64) []*schema.Table {
+	h.mu.Lock()
+	names := slices.Collect(maps.Keys(h.tables))
+	h.mu.Unlock()
+	var out []*schema.Table
+	for _, n := range names {
+		if t := h.At(n, seq); t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// catalogued takes the tables of a statement as they are now.
+func (h *History) catalogued(ctx context.Context, text, database string, seq uint64) ([]schema.Version, error) {
 	s := schema.Classify(text, database)
 	names := slices.Clone(s.Objects)
 	for _, r := range s.Renames {

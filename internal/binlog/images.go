@@ -112,7 +112,7 @@ func (t *logTable) scannable() {
 		return
 	}
 	t.scanned = t.definition
-	t.identity = layoutOf(t, t.table.Key)
+	t.keyed = layoutOf(t, t.table.Key)
 	all := make([]int, len(t.types))
 	for i := range all {
 		all[i] = i

@@ -9,8 +9,7 @@ import (
 )
 
 // Conflicts is what a reader needs to judge what the peer writes here. Tables
-// are named `database`.`table`, as change.Table.AppendName writes them. The
-// reader calls the functions while it holds its memory: they do not wait.
+// are told by their identity, see History.Identity. The reader calls the functions while it holds its memory: they do not wait.
 type Conflicts struct {
 	Rank, Peer int // of this site, and of the other one
 	Rules      func(table string) *conflict.Rule
@@ -170,11 +169,11 @@ func sameRow(columns []int, a, b []change.Value) bool {
 	return true
 }
 
-// nameOf is a table's name as keys have it.
+// nameOf tells a table as keys do.
 func (r *Reader) nameOf(t *change.Table) string {
 	name, ok := r.names[t]
 	if !ok {
-		name = string(t.AppendName(nil))
+		name = r.history.identityOf(t)
 		r.names[t] = name
 	}
 	return name

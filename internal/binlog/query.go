@@ -167,19 +167,18 @@ func (r *Reader) statement(ctx context.Context, q *replication.QueryEvent, text 
 	}
 	ours := carried != nil || strings.HasPrefix(utf, change.OwnMark)
 	r.group.ddl = &change.DDL{Database: database, Text: utf, Mode: sqlMode(q.StatusVars), Ours: ours}
-	r.clears(&s, ours)
+	r.clears(&s, seq, ours)
 	return nil
 }
 
-// clears notes the tables whose rows a statement takes away.
-func (r *Reader) clears(s *schema.Statement, ours bool) {
+// clears notes the tables whose rows the statement seq takes away.
+func (r *Reader) clears(s *schema.Statement, seq uint64, ours bool) {
 	if r.cfg.Conflicts == nil || s.Verb != schema.Truncate && s.Verb != schema.DropTable {
 		return
 	}
 	for _, n := range s.Objects {
-		n = r.history.fold(n)
 		r.group.cleared = append(r.group.cleared, clearing{
-			table:   string((&change.Table{Database: n.Database, Name: n.Name}).AppendName(nil)),
+			table:   r.history.identity(n, seq),
 			empties: s.Verb == schema.Truncate && !ours,
 		})
 	}

@@ -87,7 +87,7 @@ type Reader struct {
 	history  *History
 	cleared  []clearing                 // by the statement that is about to be given out
 	layouts  map[*change.Table]nowadays // see layoutNow
-	names    map[*change.Table]string   // as keys have them
+	names    map[*change.Table]string   // their identities, as keys have them
 	prepared map[string]bool            // XA transactions without rows of ours, in their first phase
 	warned   [2]bool                    // of unmarked and of unsigned transactions
 	keys     keyScan

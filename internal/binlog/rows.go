@@ -62,9 +62,6 @@ func (r *Reader) tableMap(e *event) error {
 	}
 	t.body = bytes.Clone(e.body)
 	t.use = r.useOf(t.database, t.name)
-	if t.use == project {
-		t.quoted = string((&change.Table{Database: t.database, Name: t.name}).AppendName(nil))
-	}
 	if t.use != unwanted {
 		parsed, err := r.parse(&event{kind: e.kind, raw: raw, body: raw[headerSize:]})
 		if err != nil {

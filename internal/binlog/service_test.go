@@ -219,7 +219,10 @@ func (r *Reader) know(tables ...*obTable) {
 		name := schema.Name{Database: table.database, Name: table.name}
 		for _, seq := range []uint64{r.observer.Next(), r.observer.Next() + 1} {
 			if v := r.history.at(name, seq); v == nil || v.From != seq {
-				r.history.put(&version{schema.Placed{From: seq, Version: schema.Version{Name: name}}, table.definition()})
+				r.history.put(&version{
+					Placed:     schema.Placed{From: seq, Version: schema.Version{Name: name, Table: &schema.Table{Database: name.Database, Name: name.Name}}},
+					definition: table.definition(),
+				})
 			}
 		}
 	}

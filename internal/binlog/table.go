@@ -29,7 +29,7 @@ const (
 // that goes with it.
 type logTable struct {
 	database, name string
-	quoted         string // the name as keys have it; of the project's tables
+	identity       string // as keys have it; empty until it is needed
 	use            use
 	types          []byte                     // of each column in the log; ENUM and SET by their real type
 	compressed     []bool                     // columns whose values MariaDB compressed; nil: none
@@ -42,7 +42,7 @@ type logTable struct {
 	plain          bool
 
 	*definition             // nil until a row needs it
-	identity    *layout     // of the row images, to find the identity; nil: it is not read here
+	keyed       *layout     // of the row images, to find the identity; nil: it is not read here
 	columns     *layout     // to find all columns; nil: not all are
 	scanned     *definition // for which these two are
 }
@@ -200,7 +200,7 @@ func (r *Reader) forget(database, table string) {
 	clear(r.layouts)
 	for _, t := range r.tables {
 		if match(t.database, t.name) {
-			t.definition = nil
+			t.definition, t.identity = nil, ""
 		}
 	}
 }

@@ -9,37 +9,71 @@ import (
 )
 
 // Toward says how rows of the other site, of a transaction with a stamp, come into
-// the layout of now: a table of this site. They may be of a definition that
-// statements have changed here since. gone says that one of these has taken the
-// table away, and what was in it. m is nil where the history knows no definition
-// with the columns of rows.
-func (h *History) Toward(rows *change.Table, at *change.Stamp, now *schema.Table) (m *schema.Mapping, gone bool) {
+// the layout of now: a table of this site, the one that Named names. They may be of a
+// definition that statements have changed here since. gone says that one of these has
+// taken the table away, and what was in it. m is nil where the history knows no
+// definition with the columns of rows. said is Followed of the other site.
+func (h *History) Toward(rows *change.Table, at *change.Stamp, said Said, now *schema.Table) (m *schema.Mapping, gone bool) {
+	all, told := h.life(rows, at, said)
+	if len(all) == 0 {
+		return nil, false
+	}
+	if m, gone = along(all, now); !told { // columns that one side lacks
+		return nil, gone
+	}
+	return m, gone
+}
+
+// Said says from which of its transactions on a site has followed a statement of
+// the other one.
+type Said func(seq uint64) (from uint64, ok bool)
+
+// Named gives the name that the table of such rows has here now, or had at last.
+func (h *History) Named(rows *change.Table, at *change.Stamp, said Said) schema.Name {
+	all, _ := h.life(rows, at, said)
+	for _, v := range slices.Backward(all) {
+		if v != nil {
+			return v.Name
+		}
+	}
+	return schema.Name{Database: rows.Database, Name: rows.Name}
+}
+
+// life gives what the table of such rows was from when they were written on. told
+// says that the columns are known.
+func (h *History) life(rows *change.Table, at *change.Stamp, said Said) (life []*version, told bool) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := h.tables[h.fold(schema.Name{Database: rows.Database, Name: rows.Name})]
-	for len(all) > 1 && slices.ContainsFunc(all[1:], func(v *version) bool { return v.knownTo(at) }) {
+	all := slices.Clone(h.tables[h.fold(schema.Name{Database: rows.Database, Name: rows.Name})])
+	h.mu.Unlock()
+	for len(all) > 1 && slices.ContainsFunc(all[1:], func(v *version) bool { return v.knownTo(at, said) }) {
 		all = all[1:]
 	}
-	for i, v := range all { // the peer may have run a statement of ours and not have said so yet
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, v := range all { // the peer may have run a statement of ours and not have said so yet
 		if v.Table != nil && sameNames(rows, v.Table) {
-			return along(all[i:], now)
+			return h.since(v), true
 		}
 	}
-	for i, v := range all { // columns that one side lacks
+	for _, v := range all {
 		if v.Table != nil {
-			_, gone = along(all[i:], now)
-			break
+			return h.since(v), false
 		}
 	}
-	return nil, gone
+	return nil, false
 }
 
 // knownTo reports whether a transaction of the peer was committed behind the
-// statement: its own log says so of the peer's statements, and of this site's what
-// the peer had seen.
-func (v *version) knownTo(at *change.Stamp) bool {
+// statement: its own log says so, of the peer's statements and of those that the
+// peer has followed; of others what the peer had seen.
+func (v *version) knownTo(at *change.Stamp, said Said) bool {
 	if v.Carried > 0 {
 		return v.Carried <= at.Seq
+	}
+	if v.From > 0 && said != nil {
+		if from, ok := said(v.From - 1); ok {
+			return from <= at.Seq
+		}
 	}
 	return v.From <= at.Seen.Low
 }
@@ -48,6 +82,9 @@ func (v *version) knownTo(at *change.Stamp) bool {
 func along(all []*version, now *schema.Table) (*schema.Mapping, bool) {
 	later := make([]schema.Version, 0, len(all))
 	for _, v := range all[1:] {
+		if v == nil {
+			return nil, true
+		}
 		later = append(later, v.Version)
 	}
 	return schema.MapAlong(all[0].Table, later, now)
@@ -72,9 +109,9 @@ func (h *History) current(of *change.Table, now *schema.Table) (m *schema.Mappin
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.tables[h.fold(schema.Name{Database: of.Database, Name: of.Name})]
-	for i, v := range all {
+	for _, v := range all {
 		if v.definition != nil && v.table == of {
-			m, gone = along(all[i:], now)
+			m, gone = along(h.since(v), now)
 			return m.Unless(len(of.Columns)), gone
 		}
 	}
@@ -89,10 +126,13 @@ func (h *History) counted(columns int, now *schema.Table) *schema.Mapping {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := h.tables[h.fold(schema.Name{Database: now.Database, Name: now.Name})]
-	for i := len(all) - 1; i >= 0; i-- {
-		if t := all[i].Table; t != nil && len(t.Columns) == columns {
-			m, _ := along(all[i:], now)
+	named := h.tables[h.fold(schema.Name{Database: now.Database, Name: now.Name})]
+	if len(named) == 0 {
+		return nil
+	}
+	for _, v := range slices.Backward(h.lives[named[len(named)-1].id]) {
+		if len(v.Table.Columns) == columns {
+			m, _ := along(h.since(v), now)
 			return m
 		}
 	}
@@ -103,25 +143,6 @@ func (h *History) counted(columns int, now *schema.Table) *schema.Mapping {
 // into the layout of now.
 func (h *History) Counted(image []change.Value, now *schema.Table) []change.Value {
 	return h.counted(len(image), now).Image(image)
-}
-
-// Renames reports whether the statement seq, which this run was the first to
-// read, gave columns other names: what was read before it took them for others.
-func (h *History) Renames(seq uint64) bool {
-	h.mu.Lock()
-	fresh := h.fresh[seq]
-	h.mu.Unlock()
-	if !fresh {
-		return false
-	}
-	for _, v := range h.Changed(seq) {
-		for i, o := range v.Origin {
-			if o != "" && !strings.EqualFold(o, v.Table.Columns[i].Name) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Began reports whether a table of the name was there when the link began. One

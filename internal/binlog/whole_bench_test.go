@@ -89,7 +89,10 @@ func readRows(b *testing.B, events [][]byte) (rows int) {
 	for i, name := range []string{"id", "k", "c", "pad"} {
 		d.table.Columns = append(d.table.Columns, change.Column{Name: name, Kind: []change.Kind{change.Int, change.Text}[i/2]})
 	}
-	cfg.History.put(&version{schema.Placed{Version: schema.Version{Name: schema.Name{Database: "bench", Name: "item"}}}, d})
+	cfg.History.put(&version{
+		Placed:     schema.Placed{Version: schema.Version{Name: schema.Name{Database: "bench", Name: "item"}, Table: &schema.Table{Database: "bench", Name: "item"}}},
+		definition: d,
+	})
 	r := newReader(cfg, position{cursor: cursor{mode: byMaria}}, "")
 	r.dump = &dump{}
 	defer r.observer.Index().Close()

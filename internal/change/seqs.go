@@ -31,6 +31,11 @@ func (s Seqs) Has(q uint64) bool {
 	return i < len(s.Above) && s.Above[i].From <= q
 }
 
+// Beyond reports whether the set has q or a higher number.
+func (s Seqs) Beyond(q uint64) bool {
+	return s.Low > q || len(s.Above) > 0 && s.Above[len(s.Above)-1].To > q
+}
+
 // With returns the set with q added.
 func (s Seqs) With(q uint64) Seqs {
 	if s.Has(q) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"duplex/internal/change"
 	"duplex/internal/schema"
@@ -28,9 +29,16 @@ func (h *History) wrap(what string, err error) error {
 
 // Read gives all versions, the oldest first. A tenant in which Create has not run
 // has none.
-func (h *History) Read(ctx context.Context) ([]schema.Placed, error) {
+func (h *History) Read(ctx context.Context) ([]schema.Placed, error) { return h.read(ctx, "") }
+
+// Since gives those that were written since a time of the tenant's clock.
+func (h *History) Since(ctx context.Context, at time.Time) ([]schema.Placed, error) {
+	return h.read(ctx, " AND `at` >= '"+at.UTC().Format("2006-01-02 15:04:05.000000")+"'")
+}
+
+func (h *History) read(ctx context.Context, where string) ([]schema.Placed, error) {
 	q := change.AppendString([]byte("SELECT from_seq, table_name, definition FROM `duplex`.`schema_history` WHERE project = "), h.project)
-	rows, err := h.tenant.DB().QueryContext(ctx, string(q)+" ORDER BY from_seq, table_name")
+	rows, err := h.tenant.DB().QueryContext(ctx, string(q)+where+" ORDER BY from_seq, table_name")
 	if err != nil {
 		if missing(err) {
 			return nil, nil

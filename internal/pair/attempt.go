@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,10 +40,11 @@ type attempt struct {
 	started time.Time
 	ended   chan struct{} // closed when the attempt is over
 
-	history  history    // of the conflict rules
-	changing bool       // other rules are to follow: see change
-	room     bool       // and may now
-	coming   tableRules // those of them that are sums
+	history  history     // of the conflict rules
+	settled  atomic.Bool // see settle
+	changing bool        // other rules are to follow: see change
+	room     bool        // and may now
+	coming   tableRules  // those of them that are sums
 }
 
 // A route is one direction: the reader of its source, the queue, the applier.
@@ -58,6 +60,7 @@ type route struct {
 	ran     bool                          // before this attempt
 	history *binlog.History               // what the source's tables were
 	known   map[schema.Name]*schema.Table // the target's, as they were when the attempt began; nil unless two routes judge
+	unlaid  bool                          // the target's parked rows are of a layout that may be another table's
 
 	// Of two routes: what is known of the target.
 	rules     func(table string) *conflict.Rule
@@ -77,6 +80,7 @@ func (p *Pair) attempt(ctx context.Context) error {
 		err = a.run(ctx)
 	}
 	a.handOver()
+	p.settled = a.settled.Load()
 	p.set(nil)
 	if cerr := a.close(); cerr != nil { // not joined: err alone says whether to try again
 		p.cfg.Log.Debug("close what an attempt had open", "error", cerr)
@@ -194,7 +198,7 @@ func (a *attempt) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, r := range a.routes {
 		g.Go(func() error { return ended("reader of "+r.link.From, r.queue.Run(ctx)) })
-		g.Go(func() error { return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.filter)) })
+		g.Go(func() error { return a.apply(ctx, r) })
 		g.Go(func() error { return a.beat(ctx, r) })
 		if r.judge != nil {
 			g.Go(func() error { return r.judge.run(ctx) })

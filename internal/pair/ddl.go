@@ -50,10 +50,52 @@ func (a *attempt) ddl(r *route) apply.DDL {
 	d.Now = func(database, table string) *schema.Table {
 		return r.known[schema.Name{Database: database, Name: table}]
 	}
-	d.Toward = func(rows *change.Table, at *change.Stamp, now *schema.Table) (*schema.Mapping, bool) {
-		return a.back(r).history.Toward(rows, at, now)
+	d.Named = func(rows *change.Table, at *change.Stamp) schema.Name {
+		return a.back(r).history.Named(rows, at, r.history.Followed)
 	}
+	d.Toward = func(rows *change.Table, at *change.Stamp, now *schema.Table) (*schema.Mapping, bool) {
+		return a.back(r).history.Toward(rows, at, r.history.Followed, now)
+	}
+	d.Followed = func(seq uint64) bool {
+		_, ok := a.back(r).history.Followed(seq)
+		return ok
+	}
+	d.Alike = a.alike
+	if r.from.Kind == tenant.OceanBase { // which does not tell when a name becomes another table's: see apply.DDL.Renames
+		d.Held = func(n schema.Name, at *change.Stamp) bool {
+			since, given := r.history.GivenUp(n, at.Seq)
+			from, said := a.back(r).history.Followed(since)
+			return given && (!said || !at.Seen.Beyond(from))
+		}
+	}
+	d.Renames = p.DDL == r.link.To && r.to.Kind != tenant.OceanBase
 	return d
+}
+
+// identity tells a table of r's target as keys do.
+func (a *attempt) identity(r *route, t *schema.Table) string {
+	return a.back(r).history.Identity(schema.Name{Database: t.Database, Name: t.Name})
+}
+
+// apply runs a route's applier.
+func (a *attempt) apply(ctx context.Context, r *route) error {
+	if err := a.settle(ctx, r); err != nil {
+		return err
+	}
+	return ended("applier of "+r.link.String(), r.applier.Run(ctx, r.filter))
+}
+
+// settle waits until it is known what r's target calls its tables: a statement that
+// its reader has not come to may have changed that. The attempt ends at such a one.
+func (a *attempt) settle(ctx context.Context, r *route) error {
+	if !a.judges() || a.cfg.Project.DDL == "" {
+		return nil
+	}
+	if err := a.back(r).judge.End(ctx); err != nil || !r.unlaid {
+		return err
+	}
+	a.settled.Store(true)
+	return apply.ErrRedefined
 }
 
 // know notes the target's tables as they are when the attempt begins.
@@ -63,6 +105,15 @@ func (r *route) know(tables []*schema.Table) {
 		own := *t // foreign keys are added to t
 		r.known[schema.Name{Database: t.Database, Name: t.Name}] = &own
 	}
+}
+
+// knownTo gives the tables of r's target as keys tell them.
+func (a *attempt) knownTo(r *route) map[string]*schema.Table {
+	out := map[string]*schema.Table{}
+	for _, t := range r.known {
+		out[a.identity(r, t)] = t
+	}
+	return out
 }
 
 // ran finds the statement of the peer that the link which writes into r's source
@@ -194,20 +245,24 @@ func (a *attempt) unfinished(ctx context.Context) (bool, error) {
 	return checkpoint.New(forward.to, a.cfg.Project.Name, forward.link.String()).Pending(ctx)
 }
 
-// layout brings parked rows of a site into the layout that its tables have now.
+// layout brings parked rows of a site into the layout that its tables have now. Where
+// the history does not know that yet, a table of the name may be another one: that is
+// left to an attempt behind one that has settled it.
 func (a *attempt) layout(ctx context.Context, r *route) error {
 	store := checkpoint.New(r.to, a.cfg.Project.Name, r.link.String())
 	rows, err := store.Parked(ctx)
 	if err != nil {
 		return err
 	}
-	byName := map[string]*schema.Table{}
-	for _, t := range r.known {
-		byName[sqlName(t)] = t
-	}
+	byIdentity := a.knownTo(r)
 	for i := range rows {
-		t := byName[rows[i].Key.Table]
+		t := byIdentity[rows[i].Key.Table]
 		if t == nil || len(rows[i].Row) == len(t.Columns) {
+			continue
+		}
+		told := a.back(r).history.Now(schema.Name{Database: t.Database, Name: t.Name})
+		if a.cfg.Project.DDL != "" && !a.Pair.settled && (told == nil || !schema.SameRows(told, t)) {
+			r.unlaid = true
 			continue
 		}
 		if err := store.Relay(ctx, rows[i].Key, a.back(r).history.Counted(rows[i].Row, t)); err != nil {

@@ -126,10 +126,12 @@ func (a *attempt) relate(ctx context.Context, source []*schema.Table) error {
 			addForeignKeys(t, source)
 		}
 		var err error
-		if r.rules, err = a.rules(tables, uncertain); err != nil {
+		if r.rules, err = a.rules(r, tables, uncertain); err != nil {
 			return err
 		}
-		r.relations = apply.NewRelations(tables)
+		r.relations = apply.NewRelations(tables, func(database, table string) string {
+			return a.back(r).history.Identity(schema.Name{Database: database, Name: table})
+		})
 		if r.parked, err = r.applier.Relate(ctx, r.relations, r.rules); err != nil {
 			return err
 		}
@@ -172,11 +174,8 @@ func (a *attempt) conflicts(r *route) *binlog.Conflicts {
 	if p.DDL != "" {
 		c.Carries = func(version int64) bool { return a.carries(r.link, version) }
 	}
-	byName := map[string]*schema.Table{}
-	for _, t := range in.known {
-		byName[sqlName(t)] = t
-	}
-	c.Now = func(table string) *schema.Table { return byName[table] }
+	known := a.knownTo(in)
+	c.Now = func(table string) *schema.Table { return known[table] }
 	if in.relations.Any() {
 		c.Claims, c.Parked, c.Unique = in.relations.Claims, in.parked, in.relations.Unique
 		if in.relations.Foreign() {

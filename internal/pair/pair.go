@@ -53,6 +53,7 @@ type Config struct {
 type Pair struct {
 	cfg      Config
 	handover *handover       // of an attempt that has made room for other conflict rules; nil: none has. Only Run uses it
+	settled  bool            // the attempt before has read both logs to their end, to know what the tables are; only Run uses it
 	former   *config.Project // what Change has replaced, in case that the rules cannot change; only Run uses it
 
 	mu      sync.Mutex

@@ -122,14 +122,19 @@ type turn struct {
 	from int64
 }
 
-// turns gives the rules of a table one after the other; none if it is not known.
-func (h history) turns(table string) []turn {
+// turns gives the rules of a table one after the other; none if it is not known. Of
+// several names, the newest first, each era goes by the first one that it knows.
+func (h history) turns(names ...string) []turn {
 	var out []turn
 	for _, e := range h {
 		if e.from == 0 {
 			out = nil
 		}
-		r, known := e.rules[table]
+		var r rule
+		known := false
+		for i := 0; i < len(names) && !known; i++ {
+			r, known = e.rules[names[i]]
+		}
 		last := len(out) - 1
 		switch {
 		case !known || last >= 0 && out[last].equal(r):
@@ -187,11 +192,30 @@ func sqlName(t *schema.Table) string {
 	return string((&change.Table{Database: t.Database, Name: t.Name}).AppendName(nil))
 }
 
-// rules gives the conflict rules of a site's tables, by their names in SQL.
-func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
+// alike says why a table would be treated otherwise under another name.
+func (a *attempt) alike(x, y schema.Name) string {
+	p := a.cfg.Project
+	if p.Where(x.Database, x.Name) != p.Where(y.Database, y.Name) {
+		return fmt.Sprintf("the project's condition for rows of %s.%s is not that of %s.%s", x.Database, x.Name, y.Database, y.Name)
+	}
+	of := func(n schema.Name) rule {
+		t := &schema.Table{Database: n.Database, Name: n.Name}
+		if turns := a.history.turns(sqlName(t)); len(turns) > 0 {
+			return turns[len(turns)-1].rule
+		}
+		return a.fileRule(t)
+	}
+	if was, is := of(x), of(y); !was.equal(is) {
+		return fmt.Sprintf("the conflict rule of %s.%s is %s, and that of %s.%s is %s", x.Database, x.Name, was, y.Database, y.Name, is)
+	}
+	return ""
+}
+
+// rules gives the conflict rules of the tables of a route's target, told as keys do.
+func (a *attempt) rules(of *route, tables []*schema.Table, uncertain int64) (func(table string) *conflict.Rule, error) {
 	rules := map[string]*conflict.Rule{}
 	for _, t := range tables {
-		turns := a.history.turns(sqlName(t))
+		turns := a.history.turns(a.back(of).history.Names(schema.Name{Database: t.Database, Name: t.Name})...)
 		if len(turns) == 0 {
 			turns = []turn{{rule: a.fileRule(t)}}
 		}
@@ -210,7 +234,7 @@ func (a *attempt) rules(tables []*schema.Table, uncertain int64) (func(table str
 			}
 			next = r
 		}
-		rules[sqlName(t)] = next
+		rules[a.identity(of, t)] = next
 	}
 	other := &conflict.Rule{Policy: conflict.Newest, Uncertain: uncertain}
 	return func(table string) *conflict.Rule {

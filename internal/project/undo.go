@@ -10,6 +10,7 @@ import (
 
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
+	"duplex/internal/schema"
 	"duplex/internal/tenant"
 )
 
@@ -133,6 +134,9 @@ func (u *Undoer) transact(ctx context.Context, s *tenant.Session, ref ConflictRe
 	case !ok:
 		return done, ErrNothingLost
 	}
+	if c.Table, err = u.named(ctx, ref.Site, &c); err != nil {
+		return done, err
+	}
 	t, err := u.table(ctx, ref.Site, c.Table)
 	if err != nil {
 		return done, err
@@ -176,7 +180,11 @@ func (u *Undoer) Row(ctx context.Context, c *Conflict) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := u.table(ctx, c.Site, c.Table)
+	name, err := u.named(ctx, c.Site, &c.Conflict)
+	if err != nil {
+		return nil, err
+	}
+	t, err := u.table(ctx, c.Site, name)
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +202,21 @@ type undoTable struct {
 	*change.Table
 	name     string // quoted
 	selected string
+}
+
+// named gives the name that the table of a conflict has now: it may have got another
+// one, and another table its own.
+func (u *Undoer) named(ctx context.Context, site string, c *checkpoint.Conflict) (string, error) {
+	later, err := checkpoint.NewHistory(u.sites.Tenant(site), c.Project).Since(ctx, c.DecidedAt)
+	if err != nil {
+		return "", err
+	}
+	database, table, _ := strings.Cut(c.Table, ".")
+	now, ok := schema.Follow(schema.Name{Database: database, Name: table}, later)
+	if !ok {
+		return "", fmt.Errorf("%w: %s was dropped since the conflict was decided, and its rows with it", tenant.ErrNoTable, c.Table)
+	}
+	return now.Database + "." + now.Name, nil
 }
 
 func (u *Undoer) table(ctx context.Context, site, name string) (*undoTable, error) {

@@ -11,6 +11,7 @@ import (
 	"duplex/internal/change"
 	"duplex/internal/checkpoint"
 	"duplex/internal/project"
+	"duplex/internal/schema"
 	"duplex/internal/tenant"
 	servers "duplex/test/tenant"
 )
@@ -90,7 +91,7 @@ func TestUndo(t *testing.T) {
 			run  func(u *undoing, site string)
 		}{
 			{"exact", undoExact}, {"each way", undoEachWay}, {"refused", undoRefused},
-			{"other columns", undoOtherColumns}, {"locked", undoLocked},
+			{"other columns", undoOtherColumns}, {"locked", undoLocked}, {"renamed", undoRenamed},
 		} {
 			t.Run(site+" "+test.name, func(t *testing.T) {
 				u.exec(site, "DELETE FROM shop.stock")
@@ -175,6 +176,33 @@ func undoEachWay(u *undoing, site string) {
 			require.Contains(u, now, c.want, "%s %s", c.kind, c.winner)
 		}
 	}
+}
+
+// undoRenamed goes to the table that had the name when the conflict was decided.
+func undoRenamed(u *undoing, site string) {
+	u.exec(site, "INSERT INTO shop.stock (id, qty) VALUES (1, 9)")
+	ref := u.conflict(site, checkpoint.Conflict{Table: "shop.store", Kind: "update-update", Winner: "incoming", Local: []byte(`{"id":1,"qty":5}`), Incoming: []byte(`{"id":1,"qty":9}`)})
+	name := func(s string) schema.Name { return schema.Name{Database: "shop", Name: s} }
+	h := checkpoint.NewHistory(u.sites.Tenant(site), "shop")
+	require.NoError(u, h.Add(u.Context(), []schema.Placed{
+		{From: 7, Version: schema.Version{Name: name("store")}},
+		{From: 7, Version: schema.Version{Name: name("stock"), Was: name("store"), Table: &schema.Table{}}},
+		{From: 9, Version: schema.Version{Name: name("store"), Table: &schema.Table{}}},
+	}))
+	done, err := u.undo.Undo(u.Context(), ref, false)
+	require.NoError(u, err)
+	require.Equal(u, "update", done.Action)
+	require.Contains(u, u.row(site, "stock", 1), `"qty":5`)
+	all, err := u.sites.Conflicts(u.Context(), project.ConflictFilter{Site: site}, 1)
+	require.NoError(u, err)
+	require.Equal(u, "shop.stock", all[0].Table)
+
+	gone := u.conflict(site, checkpoint.Conflict{Table: "shop.gone", Winner: "incoming", Local: []byte(`{"id":1}`)})
+	require.NoError(u, h.Add(u.Context(), []schema.Placed{{From: 11, Version: schema.Version{Name: name("gone")}}}))
+	_, err = u.undo.Undo(u.Context(), gone, false)
+	require.ErrorIs(u, err, tenant.ErrNoTable)
+	require.ErrorContains(u, err, "was dropped since")
+	require.NoError(u, h.Clear(u.Context()))
 }
 
 // undoRefused leaves everything as it was.

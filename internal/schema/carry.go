@@ -31,6 +31,12 @@ type Carrying struct {
 	Match    func(Name) bool
 	Place    func(Name) Name // a source's name in the target
 	TwoWay   bool            // the target is written too
+	// Alike says why the project does not treat two tables alike; empty: it does. nil:
+	// it treats all alike.
+	Alike func(a, b Name) string
+	// Held reports whether rows of another table may still be written by a name, until
+	// the source's site knows better; nil: that is noticed.
+	Held func(n Name) bool
 }
 
 // A Refusal says why a statement is not carried.
@@ -160,6 +166,8 @@ func (c *Carrying) create(s *Statement) ([]Step, error) {
 		return nil, refuse("CREATE OR REPLACE TABLE drops the table that is there: drop it first")
 	case v == nil || v.Table == nil:
 		return nil, refuse("what it makes cannot be told, and the table is not there any more")
+	case c.held(name):
+		return nil, c.early(name)
 	}
 	t := c.placed(v.Table)
 	if err := c.fit(t); err != nil {
@@ -206,36 +214,6 @@ func (c *Carrying) truncate(s *Statement) ([]Step, error) {
 	out := c.step("TRUNCATE TABLE "+qualified(t.Database, t.Name), t)
 	out[0].Clears = true
 	return out, nil
-}
-
-// rename carries the last step of a schema change tool as what it means for the
-// table, and other renames as they are.
-func (c *Carrying) rename(s *Statement) ([]Step, error) {
-	var pairs []string
-	var tables []Name
-	for _, r := range s.Renames {
-		_, fromGhost := c.ghost(r.From)
-		_, toGhost := c.ghost(r.To)
-		from, to := c.ours(r.From), c.ours(r.To)
-		switch {
-		case fromGhost && to:
-			return c.swapped(r.To)
-		case from && toGhost || !from && !to:
-			continue
-		case from != to:
-			return nil, refuse("it takes %s.%s across the border of the project", r.From.Database, r.From.Name)
-		}
-		a, b := c.Place(r.From), c.Place(r.To)
-		pairs = append(pairs, qualified(a.Database, a.Name)+" TO "+qualified(b.Database, b.Name))
-		tables = append(tables, a, b)
-	}
-	switch {
-	case len(pairs) == 0: // the table is set aside: its successor comes in the next statement
-		return nil, nil
-	case c.TwoWay:
-		return nil, refuse("while both sites are written, rows of the old name may be under way: without writers of the table, and behind a `duplex barrier`, rename it at both")
-	}
-	return c.step("RENAME TABLE "+strings.Join(pairs, ", "), tables...), nil
 }
 
 // swapped carries what a schema change tool has made of a table.
@@ -326,19 +304,6 @@ func (c *Carrying) alter(s *Statement) ([]Step, error) {
 	return out, nil
 }
 
-// renamed refuses an ALTER TABLE … RENAME that cannot be carried as it is.
-func (c *Carrying) renamed(from, to Name) error {
-	switch a, b := c.ours(from), c.ours(to); {
-	case a != b:
-		return refuse("it takes %s.%s across the border of the project", from.Database, from.Name)
-	case c.TwoWay:
-		return refuse("while both sites are written, rows of the old name may be under way: without writers of the table, and behind a `duplex barrier`, rename it at both")
-	case c.Place(to) != to:
-		return refuse("the project's rename rules give %s.%s another name: rename it in a statement of its own", to.Database, to.Name)
-	}
-	return nil
-}
-
 func (c *Clause) partition() bool {
 	switch c.Action {
 	case AddPart, DropPart, TruncatePart, ExchangePart, OtherPart:
@@ -394,16 +359,6 @@ func (c *Carrying) view(s *Statement) ([]Step, error) {
 	return []Step{{SQL: "CREATE OR REPLACE " + security + "VIEW " + c.Text[r.end(c.Text):], Database: database}}, nil
 }
 
-// Renames reports whether tables of the project get other names.
-func (c *Carrying) Renames() bool {
-	for _, r := range Classify(c.Text, c.Database).Renames {
-		if c.ours(r.From) && c.ours(r.To) {
-			return true
-		}
-	}
-	return false
-}
-
 // Visible reports whether the target's tables show by their columns and keys
 // that the statement was run.
 func (c *Carrying) Visible() bool {
@@ -426,7 +381,7 @@ func (c *Carrying) Redefines() bool {
 		if !c.Match(v.Name) || old == nil && v.Table == nil {
 			continue
 		}
-		if old == nil || v.Table == nil || !SameRows(old, v.Table) || !SameShape(old, v.Table) || len(old.ForeignKeys) != len(v.Table.ForeignKeys) {
+		if old == nil || v.Table == nil || v.Renamed() || !SameRows(old, v.Table) || !SameShape(old, v.Table) || len(old.ForeignKeys) != len(v.Table.ForeignKeys) {
 			return true
 		}
 	}

@@ -151,10 +151,8 @@ func TestCarryRefuses(t *testing.T) {
 		{"ALTER TABLE t MODIFY v varchar(20) CHARACTER SET latin1 COLLATE latin1_bin", "character set"},
 		{"ALTER TABLE t MODIFY e enum('b','a')", "labels"},
 		{"ALTER TABLE t ADD FOREIGN KEY (n) REFERENCES outside (id)", "not in the project"},
-		{"RENAME TABLE t TO x", "old name"},
 		{"RENAME TABLE t TO outside", "border"},
 		{"RENAME TABLE outside TO x", "border"},
-		{"ALTER TABLE t RENAME TO x", "old name"},
 		{"ALTER TABLE t RENAME outside", "border"},
 		{"RENAME TABLE t TO _t_old, _t_new TO t", "which of them are the same"},
 		{"DROP DATABASE d", "whole database"},
@@ -167,6 +165,30 @@ func TestCarryRefuses(t *testing.T) {
 	} {
 		got := carried(t, Carrying{TwoWay: true}, c.sql)
 		require.True(t, strings.HasPrefix(got, "REFUSED: ") && strings.Contains(got, c.why), "%s: %s", c.sql, got)
+	}
+	unlike := Carrying{TwoWay: true, Alike: func(a, b Name) string {
+		if a.Name == "t" || b.Name == "t" {
+			return a.Name + " is not as " + b.Name
+		}
+		return ""
+	}}
+	early := Carrying{TwoWay: true, Held: func(n Name) bool { return n.Name == "x" }}
+	for _, c := range []struct {
+		how       Carrying
+		sql, want string
+	}{
+		{Carrying{TwoWay: true}, "RENAME TABLE t TO x", "RENAME TABLE `d`.`t` TO `d`.`x`"},
+		{Carrying{TwoWay: true}, "RENAME TABLE t TO x, u TO t, x TO u", "RENAME TABLE `d`.`t` TO `d`.`x`, `d`.`u` TO `d`.`t`, `d`.`x` TO `d`.`u`"},
+		{Carrying{TwoWay: true}, "ALTER TABLE t RENAME TO x, ADD w int", "ALTER TABLE `d`.`t` RENAME TO x, ADD w int"},
+		{unlike, "RENAME TABLE t TO x", "REFUSED: t is not as x"},
+		{unlike, "ALTER TABLE t RENAME x", "REFUSED: t is not as x"},
+		{unlike, "RENAME TABLE u TO t, t TO x", "RENAME TABLE `d`.`u` TO `d`.`t`, `d`.`t` TO `d`.`x`"}, // t is nobody's behind it
+		{early, "RENAME TABLE t TO y", "RENAME TABLE `d`.`t` TO `d`.`y`"},
+	} {
+		require.Equal(t, c.want, carried(t, c.how, c.sql), c.sql)
+	}
+	for _, sql := range []string{"RENAME TABLE t TO x", "ALTER TABLE t RENAME x", "CREATE TABLE x (a int PRIMARY KEY)", "RENAME TABLE t TO y, u TO t"} {
+		require.Contains(t, carried(t, early, sql), "was another table's", sql)
 	}
 	require.Equal(t, "empties t", carried(t, Carrying{TwoWay: true}, "TRUNCATE d.t"))
 	for _, sql := range []string{"ALTER TABLE t MODIFY n bigint", "ALTER TABLE t MODIFY v varchar(30)", "ALTER TABLE t MODIFY v text",

@@ -66,40 +66,6 @@ func Evolve(text, defaultDatabase string, before Tables, inherit func(database s
 	return nil, nil
 }
 
-// evolveRename follows the renames from left to right.
-func evolveRename(renames []Rename, before Tables) ([]Version, error) {
-	now := map[Name]*Version{}
-	var order []Name
-	put := func(v *Version) {
-		if now[v.Name] == nil {
-			order = append(order, v.Name)
-		}
-		now[v.Name] = v
-	}
-	for _, r := range renames {
-		from := now[r.From]
-		if from == nil {
-			t := before(r.From)
-			if t == nil {
-				return nil, fmt.Errorf("%w: there is no %s.%s", ErrUnclear, r.From.Database, r.From.Name)
-			}
-			from = &Version{Name: r.From, Was: r.From, Table: t, Origin: columnNames(t)}
-		}
-		if from.Table == nil {
-			return nil, ErrUnclear
-		}
-		t := from.Table.clone()
-		t.Database, t.Name = r.To.Database, r.To.Name
-		put(&Version{Name: r.From})
-		put(&Version{Name: r.To, Was: from.Was, Table: t, Origin: from.Origin})
-	}
-	out := make([]Version, len(order))
-	for i, n := range order {
-		out[i] = *now[n]
-	}
-	return out, nil
-}
-
 func columnNames(t *Table) []string {
 	out := make([]string, len(t.Columns))
 	for i := range t.Columns {

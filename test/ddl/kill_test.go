@@ -138,20 +138,25 @@ func (d *drill) carrier(fn func(t *tenant.Tenant, store *checkpoint.Store)) {
 // statement has dropped.
 func TestFailpoints(t *testing.T) {
 	kind := servers.LogKinds()[0]
-	d := newDrill(t, newProject(t, kind, "ddl: a\n"))
-	stop := d.writers("t", "p", "x")
+	s := newProject(t, kind, "ddl: a\n")
+	if kind != servers.OceanBase {
+		s.exec(0, "CREATE TABLE shop.s LIKE shop.t")
+	}
+	d := newDrill(t, s)
+	stop := d.writers("t", "s", "p", "x")
 	defer stop()
 	for n, point := range []string{"ddl-before", "ddl-step", "ddl-run", "ddl-done"} {
 		statements := []string{
 			fmt.Sprintf("ALTER TABLE shop.t ADD COLUMN f%d int NOT NULL DEFAULT %d", n, n),
 			"CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int)",
 			"DROP TABLE shop.x",
+			"RENAME TABLE shop.t TO shop.r, shop.s TO shop.t, shop.r TO shop.s",
 			"TRUNCATE TABLE shop.t",
 		}
 		if kind == servers.OceanBase { // on which each takes its time
-			statements = statements[(n+3)%4 : (n+3)%4+1]
+			statements = []string{statements[4], statements[0], statements[1], "RENAME TABLE shop.x TO shop.s"}[n : n+1]
 		} else if point == "ddl-done" { // nothing ends there where no table becomes another
-			statements = statements[:3]
+			statements = statements[:4]
 		}
 		for _, q := range statements {
 			d.settle()
@@ -211,10 +216,13 @@ func TestKills(t *testing.T) {
 			d := newDrill(t, newProject(t, kind, "ddl: a\n"))
 			kills := e2e.Number(t, "DDL_KILLS", 3)
 			rng := rand.New(rand.NewPCG(uint64(kills), 1))
-			stop := d.writers("t", "p", "x")
+			stop := d.writers("t", "s", "p", "x")
 			defer stop()
 			for n := range kills {
 				for _, q := range round(kind, n) {
+					if kind == servers.OceanBase && strings.HasPrefix(q, "RENAME") { // where a name is not free at once
+						d.settle()
+					}
 					d.exec(0, q)
 					if rng.IntN(2) == 0 {
 						d.settle()
@@ -238,8 +246,12 @@ func round(kind servers.Kind, n int) []string {
 	if kind == servers.OceanBase { // which refuses that as one
 		last = fmt.Sprintf("ALTER TABLE shop.t DROP COLUMN l%d", n-1)
 	}
+	swap := []string{"CREATE TABLE shop.s LIKE shop.t", "RENAME TABLE shop.t TO shop.r, shop.s TO shop.t, shop.r TO shop.s", "DROP TABLE shop.t", "RENAME TABLE shop.s TO shop.t"}
+	if kind == servers.OceanBase {
+		swap = []string{"RENAME TABLE shop.t TO shop.s", "RENAME TABLE shop.s TO shop.t"}
+	}
 	return [][]string{
-		{fmt.Sprintf("ALTER TABLE shop.t ADD COLUMN k%d int NOT NULL DEFAULT %d AFTER id", n, n)},
+		append(swap, fmt.Sprintf("ALTER TABLE shop.t ADD COLUMN k%d int NOT NULL DEFAULT %d AFTER id", n, n)),
 		{fmt.Sprintf("ALTER TABLE shop.t CHANGE k%d l%d int NOT NULL", n-1, n), "CREATE TABLE shop.x (id int PRIMARY KEY, v varchar(20), n int)"},
 		{"DROP TABLE shop.x", last, "TRUNCATE TABLE shop.t"},
 	}[n%3]

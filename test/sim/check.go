@@ -14,6 +14,9 @@ func (w *world) check() {
 	for _, k := range w.keys {
 		w.say("%s: site 0 %s, site 1 %s", name(k), image(a.rows[k]), image(b.rows[k]))
 	}
+	if w.Without == 0 && !maps.Equal(a.names, b.names) {
+		w.fail("the sites differ in what tables are called: %v and %v", a.names, b.names)
+	}
 	for _, k := range w.keys {
 		if !w.rules[k.Table].Policy.Converges() {
 			continue

@@ -44,7 +44,7 @@ func (s *site) empty(dice *rand.Rand) { s.emptyBut(dice, nil) }
 // emptyBut is empty while keys are locked.
 func (s *site) emptyBut(dice *rand.Rand, locked map[conflict.Key]bool) {
 	table := s.w.Tables[dice.IntN(len(s.w.Tables))].Name
-	if !s.w.empties(table) {
+	if !s.w.empties(table) || !s.there(table) {
 		return
 	}
 	for _, k := range s.w.of(table) {

@@ -10,6 +10,7 @@ type Table struct {
 	Name   string
 	Policy conflict.Policy
 	Unique int
+	Spare  bool // it is not there at first, and made when another one's name is free
 	Steady bool // its rows are there from the start and are never deleted
 	Refers []Reference
 }
@@ -42,6 +43,7 @@ type Options struct {
 	Cuts    bool // links that deliver nothing for long
 	Copy    bool // site 1 begins empty and is filled while both are written
 	Empties bool // site 0 takes all rows out of tables, without row events
+	Renames bool // site 0 gives tables other names
 	Lazy    bool // the wait for the end of the log is cut short at random
 	Chunks  int  // how often a step is one of the copy, in 40; 0: 2
 	Without uint // rules left out: the constants below
@@ -85,6 +87,7 @@ const (
 	Emptied
 	EmptiedLate
 	MendTwice
+	Proved
 )
 
 // without says which rules of the observer are left out.

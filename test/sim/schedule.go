@@ -17,6 +17,7 @@ const (
 	stepLink
 	stepRules
 	stepEmpty
+	stepRename
 )
 
 // A Step is one thing that happens. What it means depends on the state; it
@@ -61,6 +62,11 @@ func (o *Options) Make(seed uint64) Schedule {
 		}
 		if o.Empties && dice.IntN(25) == 0 {
 			x.Kind = stepEmpty
+			s.Steps = append(s.Steps, x)
+			continue
+		}
+		if o.Renames && dice.IntN(25) == 0 {
+			x.Kind = stepRename
 			s.Steps = append(s.Steps, x)
 			continue
 		}
@@ -126,6 +132,7 @@ func (o *Options) Run(s Schedule, story *strings.Builder, stats *Stats) string {
 func (w *world) step(x Step) {
 	s := w.sites[x.Site]
 	defer s.orphans()
+	defer w.next()
 	dice := rand.New(rand.NewPCG(x.Dice, 3))
 	switch x.Kind {
 	case stepLocal:
@@ -148,6 +155,8 @@ func (w *world) step(x Step) {
 		}
 	case stepEmpty:
 		w.sites[0].empty(dice)
+	case stepRename:
+		w.sites[0].rename(dice)
 	case stepRules:
 		w.changeRules(dice)
 	case stepLink:
@@ -177,6 +186,7 @@ func (w *world) drain(i uint64) {
 		for len(s.works) > 0 && w.failed == "" && !w.stopped {
 			s.advance(s.works[0], dice)
 		}
+		w.next()
 		s.orphans()
 	}
 	for _, c := range w.chunks {

@@ -18,6 +18,7 @@ type record struct {
 	rows      []rowChange
 	id        int    // of a local transaction: which of the site's, in order
 	empties   string // the table that it takes all rows out of
+	names     naming // what it makes tables be called
 
 	version int64 // of a mark
 	carried []change.Stamp
@@ -56,6 +57,11 @@ type server struct {
 	wrote     map[conflict.Key]bool    // by the application
 	held      map[conflict.Key]writeID // whose write the row is, in the table or parked; a deletion is one too
 	over      map[rowWrite]bool        // the application has written over it
+	names     naming
+
+	// What the history says of names, and up to which record.
+	known   naming
+	learned int
 
 	// What the checkpoint says.
 	applied change.Seqs

@@ -17,6 +17,7 @@ type txn struct {
 	committed int64
 	rows      []rowChange // a net for each key
 	empties   string      // a table
+	names     naming
 	point     conflict.Point
 }
 
@@ -119,6 +120,7 @@ func (s *site) readLocal(r *record) {
 	for _, c := range r.rows {
 		s.observer.Wrote(&stamp, r.committed, c.key, c.before, c.after)
 	}
+	s.learns(r)
 	position := change.Position(strconv.Itoa(s.at))
 	s.observer.Behind(&stamp, position)
 	s.w.say("site %d reads local seq %d: version %d, seen %s", s.id, stamp.Seq, stamp.Version, seqs(stamp.Seen))
@@ -129,7 +131,7 @@ func (s *site) readLocal(r *record) {
 		return
 	}
 	point := conflict.Point{Seq: stamp.Seq + 1, Version: stamp.Version, Seen: stamp.Seen, Position: position}
-	s.out = append(s.out, &txn{stamp: stamp, committed: r.committed, rows: nets(r.rows), empties: r.empties, point: point})
+	s.out = append(s.out, &txn{stamp: stamp, committed: r.committed, rows: nets(r.rows), empties: r.empties, names: s.said(r), point: point})
 }
 
 // nets joins the rows of one key.
@@ -340,7 +342,7 @@ func (s *site) transaction(dice *rand.Rand, run func(*record)) {
 // statement is one INSERT, UPDATE or DELETE of the application: false if a lock
 // or the constraint is in its way.
 func (s *site) statement(r *record, key conflict.Key, after []change.Value) bool {
-	if s.locks[key] != nil || !s.allowed(key, after) {
+	if s.locks[key] != nil || !s.there(key.Table) || !s.allowed(key, after) {
 		return false
 	}
 	if c, logged := s.set(key, after); logged {

@@ -38,7 +38,10 @@ func (s *site) begin(dice *rand.Rand) {
 			break
 		}
 		i := dice.IntN(len(s.inflight))
-		if s.free(group, i) && (len(group) == 0 || group[0].empties == "") {
+		if s.free(group, i) && (len(group) == 0 || !group[0].alone()) {
+			if !s.proved(s.inflight[i]) {
+				break
+			}
 			group = append(group, s.inflight[i])
 			s.inflight = append(s.inflight[:i:i], s.inflight[i+1:]...)
 		}
@@ -50,7 +53,7 @@ func (s *site) begin(dice *rand.Rand) {
 	w := &work{group: group, settled: s.observer.Settled(), checked: s.w.kept}
 	for i, t := range group {
 		w.carried = append(w.carried, conflict.Carried{Stamp: t.stamp, Committed: t.committed, Rank: 1 - s.id})
-		for _, c := range t.rows {
+		for _, c := range s.misled(t.rows) {
 			w.add(s, i, c)
 		}
 		for _, k := range s.w.of(t.empties) {
@@ -95,7 +98,7 @@ func (s *site) window() []*txn {
 // group.
 func (s *site) free(group []*txn, i int) bool {
 	t := s.inflight[i]
-	if t.empties != "" && i+len(s.works)+len(group) > 0 { // it goes alone
+	if t.alone() && i+len(s.works)+len(group) > 0 {
 		return false
 	}
 	for _, o := range s.inflight[:i] {
@@ -260,6 +263,7 @@ func (s *site) commit(w *work) {
 	}
 	s.log = append(s.log, r)
 	s.end(w)
+	s.renamed(w.group[0])
 	s.w.say("site %d commits %s: %s", s.id, groupText(w.group), rowsText(r.rows))
 	s.w.stats.Groups++
 }

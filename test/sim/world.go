@@ -35,6 +35,7 @@ type world struct {
 	story   *strings.Builder
 	failed  string
 	stopped bool // a policy asked for a person
+	ending  bool // a run has met a statement that gives tables other names
 	// coming is the rules that are to follow, by table; nil: none are.
 	coming   map[string]*conflict.Rule
 	restarts int
@@ -54,6 +55,7 @@ func newWorld(o Options, story *strings.Builder, stats *Stats) *world {
 	}
 	for i := range w.sites {
 		w.sites[i] = &site{server: newServer(0), w: w, id: i}
+		w.sites[i].names, w.sites[i].known = w.names(), w.names()
 	}
 	w.sites[0].peer, w.sites[1].peer = w.sites[1], w.sites[0]
 	return w
@@ -82,6 +84,9 @@ func (w *world) start(dice *rand.Rand) {
 		s.clock = int64(dice.IntN(6))
 	}
 	for _, k := range w.keys {
+		if w.tables[k.Table].Spare {
+			continue
+		}
 		if dice.IntN(2) == 0 && !w.tables[k.Table].Steady {
 			continue
 		}
@@ -164,7 +169,7 @@ func (w *world) both(c rowChange) []conflict.Claim {
 
 // overlap reports whether two transactions share a key.
 func (w *world) overlap(a, b *txn) bool {
-	if a.empties != "" || b.empties != "" {
+	if a.alone() || b.alone() {
 		return true
 	}
 	for _, x := range a.rows {
