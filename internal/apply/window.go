@@ -2,7 +2,9 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"duplex/internal/change"
 	"duplex/internal/conflict"
@@ -44,6 +46,14 @@ const (
 	groupScan  = 8192 // nodes looked at for one group
 )
 
+// A lane does not take what is there while others are at work, unless that is much or
+// has waited: what comes little by little goes in fewer and larger target transactions,
+// which leaves the target to its application.
+const (
+	eagerTxns = 32 // for each lane at work
+	patience  = 2 * time.Millisecond
+)
+
 // A window holds the transactions that are not applied yet, in source order.
 // It decides which may go next, and what is done. It has no database.
 type window struct {
@@ -57,6 +67,10 @@ type window struct {
 	eager int // chunks that wait for room; transactions, which need less and so find it first, let them go before
 	uses  map[uint64]*use
 	last  *node // the last one that goes alone, while it is not done
+
+	pending int         // neither taken nor done
+	busy    int         // groups that are taken and not done
+	alarm   *time.Timer // ends the patience; nil: it is not set
 
 	skip     change.Seqs // done before this run
 	low      uint64      // every seq below it is done
@@ -139,6 +153,7 @@ func (w *window) insert(n *node) {
 		return
 	}
 	w.bytes += n.bytes
+	w.pending++
 	if w.last != nil {
 		n.blockers = append(n.blockers, w.last)
 	}
@@ -190,10 +205,37 @@ func (w *window) take(ctx context.Context) ([]*node, error) {
 	defer w.mu.Unlock()
 	var group []*node
 	err := w.wait(ctx, func() bool {
+		if !w.due() {
+			return false
+		}
 		group = w.group()
 		return len(group) > 0
 	})
+	if err == nil {
+		w.busy++
+	}
 	return group, err
+}
+
+// due reports whether one more lane is to take what is there.
+func (w *window) due() bool {
+	if w.busy == 0 || len(w.chunks) > 0 || w.pending >= eagerTxns*w.busy {
+		return true
+	}
+	i := slices.IndexFunc(w.order, func(n *node) bool { return !n.taken && !n.done })
+	if i < 0 {
+		return false
+	}
+	left := patience - change.Now().Sub(w.order[i].fetched)
+	if left > 0 && w.alarm == nil {
+		w.alarm = time.AfterFunc(left, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.alarm = nil
+			w.change.Broadcast()
+		})
+	}
+	return left <= 0
 }
 
 func (w *window) group() []*node {
@@ -215,6 +257,7 @@ func (w *window) group() []*node {
 		if n.alone || n.chunk != nil {
 			if len(out) == 0 && n.free(nil) && (!n.alone || w.first() == n) {
 				n.taken = true
+				w.pending--
 				return []*node{n}
 			}
 			if n.alone {
@@ -233,6 +276,7 @@ func (w *window) group() []*node {
 			in = map[*node]bool{}
 		}
 		n.taken, in[n] = true, true
+		w.pending--
 		out = append(out, n)
 		rows, bytes = rows+n.rows, bytes+n.bytes
 	}
@@ -275,6 +319,7 @@ func (w *window) with(group []*node) (low uint64, position change.Position) {
 func (w *window) finish(group []*node) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.busy--
 	for _, n := range group {
 		n.done = true
 		w.bytes -= n.bytes

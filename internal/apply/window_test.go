@@ -267,3 +267,44 @@ func TestLanesFor(t *testing.T) {
 		require.Equal(t, want, lanesFor(ms*time.Millisecond), "%d ms", ms)
 	}
 }
+
+// TestPatience: while a lane is at work another one takes what has waited, or what is
+// much, and not each transaction as it comes.
+func TestPatience(t *testing.T) {
+	w := newWindow(1<<20, 0, "", change.Seqs{})
+	seq := uint64(0)
+	push := func() {
+		require.NoError(t, w.push(t.Context(), &node{seq: seq, txn: &change.Txn{}, bytes: 1, rows: 1}))
+		seq++
+	}
+	take := func() []*node {
+		group, err := w.take(t.Context())
+		require.NoError(t, err)
+		return group
+	}
+	push()
+	first := take()
+	require.Len(t, first, 1, "nobody is at work")
+	push()
+	w.order[1].fetched = change.Now() + change.Moment(time.Hour) // it never has waited
+	taken := make(chan []*node, 1)
+	go func() { taken <- take() }()
+	for range eagerTxns - 1 {
+		require.Empty(t, taken)
+		push()
+	}
+	second := <-taken
+	require.Len(t, second, eagerTxns, "it is much")
+	w.mu.Lock()
+	w.alarm.Stop()
+	w.alarm = nil
+	w.mu.Unlock()
+	push()
+	third := take()
+	require.Len(t, third, 1, "it has waited")
+	for _, group := range [][]*node{first, second, third} {
+		w.finish(group)
+	}
+	require.Equal(t, seq, w.low)
+	require.Zero(t, w.busy+w.pending)
+}
