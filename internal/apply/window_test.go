@@ -296,8 +296,10 @@ func TestPatience(t *testing.T) {
 	second := <-taken
 	require.Len(t, second, eagerTxns, "it is much")
 	w.mu.Lock()
-	w.alarm.Stop()
-	w.alarm = nil
+	if w.alarm != nil { // of a transaction that is taken
+		w.alarm.Stop()
+		w.alarm = nil
+	}
 	w.mu.Unlock()
 	push()
 	third := take()
