@@ -37,6 +37,7 @@ func newJudge(r *route) *judge {
 
 // End returns when the reader has read all that was committed before the call.
 func (j *judge) End(ctx context.Context) error {
+	defer j.route.queue.Hurry()() // who asks may hold what the link's applier waits for
 	j.mu.Lock()
 	r := j.waiting
 	if r == nil {
@@ -79,9 +80,7 @@ func (j *judge) run(ctx context.Context) error {
 		r := j.waiting
 		j.waiting = nil
 		j.mu.Unlock()
-		done := j.route.queue.Hurry() // who asks may hold what the link's applier waits for
 		_, _, r.err = j.route.end(ctx)
-		done()
 		close(r.done)
 		if r.err != nil {
 			return r.err
