@@ -43,6 +43,8 @@ func newTwo(t *testing.T) two {
 		run(t, *db, "SET GLOBAL auto_increment_increment = 2", fmt.Sprintf("SET GLOBAL auto_increment_offset = %d", i+1),
 			"CREATE USER app@'127.0.0.1' IDENTIFIED BY '"+secret+"'", "GRANT ALL ON *.* TO app@'127.0.0.1'",
 			"CREATE USER guest@'127.0.0.1' IDENTIFIED BY '"+secret+"'")
+		(*db).SetMaxIdleConns(0) // what is connected has the counters as they were
+		(*db).SetMaxIdleConns(2)
 		sites[i] = s.Addr()
 	}
 	run(t, out.west, "CREATE DATABASE inn", "CREATE TABLE inn.room (no int PRIMARY KEY, guest varchar(40))",

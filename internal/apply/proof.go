@@ -52,7 +52,7 @@ func (r *trust) kept() { r.next /= 2 }
 
 // provable reports whether a batch can be written without looking at its rows.
 func (t *target) provable(b *batch) bool {
-	if t.careful || t.clash || t.gaps || t.spooled || t.checks || t.related() || len(b.tallies) > 0 || t.cfg.Target.Kind == tenant.OceanBase {
+	if t.careful || t.clash || t.gaps || t.spooled || t.checks != t.related() || len(b.tallies) > 0 || t.cfg.Target.Kind == tenant.OceanBase {
 		return false
 	}
 	if t.cfg.DDL.Renames { // a name may be another table's, in which the same rows are not there either
@@ -62,7 +62,7 @@ func (t *target) provable(b *batch) bool {
 		t.trust.looks--
 		return false
 	}
-	if t.window.copying() || t.site != nil && t.parked.Len() > 0 {
+	if t.window.copying() || t.waiting(b) {
 		return false
 	}
 	return !slices.ContainsFunc(b.nets, func(n *net) bool { return !t.provableRow(n) })
@@ -84,6 +84,9 @@ func (t *target) provableRow(n *net) bool {
 		return head == "" && (t.site == nil || !p.touches)
 	case n.after == nil:
 		return len(p.key) == 1 && (t.site == nil || !p.touches)
+	}
+	if t.site != nil && p.touches && t.parked.Len() > 0 && (t.wants(n.row(), n.before) || t.wants(n.row(), n.after)) {
+		return false
 	}
 	head, _ := written(p, n.after, "", "")
 	return head == "" && p.digest.onDup != "" && !p.identical(n.before, n.after) && !p.movesUnique(n.before, n.after) && p.sameKey(n.before, n.after)
@@ -120,7 +123,8 @@ func (t *target) prove(ctx context.Context, b *batch) (ok bool, err error) {
 	s.rows(b)
 	s.statement(nil, "SET "+found+" = IF("+found+" = "+strconv.FormatUint(sum, 10)+", 0, (SELECT 1 UNION ALL SELECT 2))")
 	err = t.finish(s, true)
-	if tenant.Code(err) == subqueryRows || tenant.Classify(err) == tenant.Duplicate {
+	switch class := tenant.Classify(err); {
+	case tenant.Code(err) == subqueryRows, class == tenant.Duplicate, class == tenant.Reference:
 		return true, errUnproven
 	}
 	return true, err

@@ -46,7 +46,7 @@ func (s *stage) stall(t *testing.T, from int) {
 	write()
 	require.Eventually(t, func() bool {
 		return strings.TrimSpace(dump(t, s.sides[to], "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")) != "0"
-	}, time.Minute, 10*time.Millisecond)
+	}, time.Minute, 200*time.Millisecond) // the server looks anew when it was not asked for 100 ms
 	inLane := time.Now()
 	for range writes - 1 {
 		write()
