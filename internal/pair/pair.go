@@ -61,6 +61,7 @@ type Pair struct {
 	current *attempt                // nil between attempts
 	next    *config.Project         // what Change wants; nil: nothing else than what is
 	again   context.CancelCauseFunc // ends the attempt under way; nil: there is none
+	over    error                   // why Run has ended; nil: it has not
 	phase   Phase
 	since   time.Time
 	lastErr error
@@ -84,8 +85,20 @@ func New(cfg Config) *Pair {
 }
 
 // Run works until ctx ends, which is no error, or until something fails that
-// another attempt would not mend.
+// another attempt would not mend. It is called once.
 func (p *Pair) Run(ctx context.Context) error {
+	err := p.run(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over = err; err == nil {
+		p.over = ErrStopped
+	}
+	close(p.changed)
+	p.changed = make(chan struct{})
+	return err
+}
+
+func (p *Pair) run(ctx context.Context) error {
 	pause := firstPause
 	for {
 		began := time.Now()
@@ -235,13 +248,17 @@ func (p *Pair) set(a *attempt) {
 	p.changed = make(chan struct{})
 }
 
-// steady waits for an attempt whose links run and whose copy is complete.
+// steady waits for an attempt whose links run and whose copy is complete. It
+// fails with what Run failed with.
 func (p *Pair) steady(ctx context.Context) (*attempt, error) {
 	for {
 		p.mu.Lock()
-		a, changed := p.current, p.changed
+		a, changed, over := p.current, p.changed, p.over
 		ok := a != nil && p.phase == Incremental
 		p.mu.Unlock()
+		if over != nil {
+			return nil, over
+		}
 		if ok {
 			return a, nil
 		}
@@ -254,7 +271,8 @@ func (p *Pair) steady(ctx context.Context) (*attempt, error) {
 }
 
 // Barrier waits until each side has applied all that the other had committed
-// when it was called. It goes through lost connections.
+// when it was called. It goes through lost connections. It fails with what Run
+// failed with, and with ErrStopped where Run was told to end.
 func (p *Pair) Barrier(ctx context.Context) error {
 	for {
 		a, err := p.steady(ctx)
@@ -272,6 +290,9 @@ func (p *Pair) Barrier(ctx context.Context) error {
 		}
 	}
 }
+
+// ErrStopped says that a Pair was told to end while somebody waited for it.
+var ErrStopped = errors.New("the links were stopped")
 
 // errSpent says that a part of an attempt ended without an error of its own.
 var errSpent = errors.New("ended before its time")

@@ -16,10 +16,31 @@ import (
 // something that matters.
 var ErrSchema = errors.New("the tables differ")
 
+// twice takes a step that makes what the target lacks once more where a server
+// refused a statement. A run may have been killed while its session made the very
+// same, and the server ends that session when the statement is done, not before:
+// then only looking again shows what is there.
+func (a *attempt) twice(step func() error) error {
+	err := step()
+	if tenant.Code(err) == 0 || tenant.Classify(err).Passing() {
+		return err
+	}
+	a.cfg.Log.Warn("a statement was refused, looking again at what is missing", "error", err)
+	return step()
+}
+
 // makeTables creates what the target lacks and compares what it has. Plain
 // indexes, foreign keys and views come after the data. It gives the source's
 // tables.
-func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant) ([]*schema.Table, error) {
+func (a *attempt) makeTables(ctx context.Context, source, target *tenant.Tenant) (tables []*schema.Table, err error) {
+	err = a.twice(func() error {
+		tables, err = a.makeTablesOnce(ctx, source, target)
+		return err
+	})
+	return tables, err
+}
+
+func (a *attempt) makeTablesOnce(ctx context.Context, source, target *tenant.Tenant) ([]*schema.Table, error) {
 	tables, err := source.Tables(ctx, a.cfg.Project.Carries)
 	if err != nil {
 		return nil, err
@@ -158,6 +179,10 @@ func bare(t *schema.Table) *schema.Table {
 // finishTables adds the indexes, foreign keys, sequences and views that the target
 // lacks.
 func (a *attempt) finishTables(ctx context.Context, tables []*schema.Table, source, target *tenant.Tenant) error {
+	return a.twice(func() error { return a.finishTablesOnce(ctx, tables, source, target) })
+}
+
+func (a *attempt) finishTablesOnce(ctx context.Context, tables []*schema.Table, source, target *tenant.Tenant) error {
 	if half, err := a.unfinished(ctx); half || err != nil { // the attempt behind that statement does it
 		return err
 	}
