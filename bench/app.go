@@ -64,18 +64,9 @@ func openApp(ctx context.Context, r *rig, p pacing) ([]competitor, error) {
 // changes, brings what is written at the other site, and carries what the application
 // writes there.
 func (r *rig) besideApp(ctx context.Context, p pacing, begin begin, same bool) (s sample, err error) {
-	a, err := r.start(ctx, "a", sourceID, firstA)
+	a, b, err := r.equal(ctx)
 	if err != nil {
 		return s, err
-	}
-	b, err := r.start(ctx, "b", targetID, firstB)
-	if err != nil {
-		return s, err
-	}
-	for _, t := range []*server{a, b} {
-		if err := r.tables.warm(ctx, t); err != nil {
-			return s, err
-		}
 	}
 	flows := r.flows(p, a, b)
 	end, err := begin(ctx, flows)

@@ -180,22 +180,30 @@ func (r *rig) live(ctx context.Context, program string, s *sample, a, b *server,
 	return err
 }
 
+// equal starts two servers that hold the same, as equalFirst has left them, with
+// their tables in memory.
+func (r *rig) equal(ctx context.Context) (a, b *server, err error) {
+	if a, err = r.start(ctx, "a", sourceID, firstA); err != nil {
+		return nil, nil, err
+	}
+	if b, err = r.start(ctx, "b", targetID, firstB); err != nil {
+		return nil, nil, err
+	}
+	for _, t := range []*server{a, b} {
+		if err := r.tables.warm(ctx, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	return a, b, nil
+}
+
 // bothWays lets carry do its work between two servers as every run begins, after
 // prepare, if there is something to prepare, whose time does not count.
 func (r *rig) bothWays(ctx context.Context, prepare func(a, b *server) error, carry func(s *sample, a, b *server) error) (sample, error) {
 	var s sample
-	a, err := r.start(ctx, "a", sourceID, firstA)
+	a, b, err := r.equal(ctx)
 	if err != nil {
 		return s, err
-	}
-	b, err := r.start(ctx, "b", targetID, firstB)
-	if err != nil {
-		return s, err
-	}
-	for _, t := range []*server{a, b} {
-		if err := r.tables.warm(ctx, t); err != nil {
-			return s, err
-		}
 	}
 	if prepare != nil {
 		if err := prepare(a, b); err != nil {

@@ -141,11 +141,7 @@ func openMemoryLarge(ctx context.Context, r *rig) ([]competitor, error) {
 // large lets duplex carry one transaction of the wanted size. The time is from
 // its commit until the other site has it.
 func (r *rig) large(ctx context.Context) (s sample, err error) {
-	a, err := r.start(ctx, "a", sourceID, firstA)
-	if err != nil {
-		return s, err
-	}
-	b, err := r.start(ctx, "b", targetID, firstB)
+	a, b, err := r.equal(ctx)
 	if err != nil {
 		return s, err
 	}

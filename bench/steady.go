@@ -142,18 +142,9 @@ const warmUp = time.Second
 
 // steady measures one competitor, which begin lets carry changes until end.
 func (r *rig) steady(ctx context.Context, p pacing, begin begin) (s sample, err error) {
-	a, err := r.start(ctx, "a", sourceID, firstA)
+	a, b, err := r.equal(ctx)
 	if err != nil {
 		return s, err
-	}
-	b, err := r.start(ctx, "b", targetID, firstB)
-	if err != nil {
-		return s, err
-	}
-	for _, t := range []*server{a, b} {
-		if err := r.tables.warm(ctx, t); err != nil {
-			return s, err
-		}
 	}
 	flows := r.flows(p, a, b)
 	end, err := begin(ctx, flows)
