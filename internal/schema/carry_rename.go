@@ -33,7 +33,16 @@ func (c *Carrying) rename(s *Statement) ([]Step, error) {
 			}
 		}
 	}
-	return c.step("RENAME TABLE "+strings.Join(pairs, ", "), tables...), nil
+	if c.TwoWay || c.Visible() {
+		return c.step("RENAME TABLE "+strings.Join(pairs, ", "), tables...), nil
+	}
+	// Tables that are alike exchange their names: nothing would show whether a run that
+	// was killed has done it. One name at a time does.
+	var steps []Step
+	for i, pair := range pairs {
+		steps = append(steps, c.step("RENAME TABLE "+pair, tables[2*i:2*i+2]...)...)
+	}
+	return steps, nil
 }
 
 // renamed refuses an ALTER TABLE … RENAME that cannot be carried as it is.

@@ -176,6 +176,34 @@ func TestFailpoints(t *testing.T) {
 	d.finish(stop)
 }
 
+// TestSwapOneWay ends the program around a statement by which tables that are alike
+// exchange their names, where only one side is written: it is run once.
+func TestSwapOneWay(t *testing.T) {
+	s := newProjectOf(t, [2]servers.Kind{servers.MariaDB, servers.MariaDB}, "scenario: migration\nddl: a\n")
+	s.exec(0, "CREATE TABLE shop.s LIKE shop.t")
+	s.exec(0, "INSERT INTO shop.t (id, v) VALUES (1, 'first')")
+	s.exec(0, "INSERT INTO shop.s (id, v) VALUES (1, 'second')")
+	const q = "RENAME TABLE shop.t TO shop.r, shop.s TO shop.t, shop.r TO shop.s"
+	d := newDrill(t, s)
+	want := "first"
+	for _, point := range []string{"ddl-before", "ddl-step", "ddl-run"} {
+		d.settle()
+		require.NoError(t, d.run.Kill())
+		t.Setenv("DUPLEX_FAILPOINT", point)
+		d.begin()
+		d.exec(0, q)
+		d.ended(point, q)
+		t.Setenv("DUPLEX_FAILPOINT", "")
+		d.begin()
+		d.settle()
+		want = map[string]string{"first": "second", "second": "first"}[want]
+		for side := range d.sides {
+			require.Equal(t, []string{want}, d.texts(side, "SELECT v FROM shop.t"), "%s, side %d", point, side)
+		}
+	}
+	d.finish(func() {})
+}
+
 // TestParts ends the program between the parts of a statement that OceanBase does
 // not take as one: each is run once.
 func TestParts(t *testing.T) {
