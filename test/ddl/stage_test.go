@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"duplex/internal/config"
@@ -185,7 +186,25 @@ func (s *stage) equal() {
 	for i := range a {
 		require.Equal(s.t, a[i].String(), b[i].String())
 		require.Empty(s.t, schema.Diff(a[i], b[i]), a[i].String())
-		require.Equal(s.t, s.rows(0, a[i]), s.rows(1, b[i]), a[i].String())
+		if !assert.Equal(s.t, s.rows(0, a[i]), s.rows(1, b[i]), a[i].String()) {
+			s.evidence(a[i].String())
+			s.t.FailNow()
+		}
+	}
+}
+
+// evidence writes what either side knows of a table into the test's output.
+func (s *stage) evidence(table string) {
+	for side := range s.sides {
+		for _, q := range []string{
+			"SELECT CONCAT_WS(' ', link, low, applied, `position`) FROM duplex.checkpoint",
+			"SELECT CONCAT_WS(' ', seq, state, `at`, statement) FROM duplex.ddl_log ORDER BY seq",
+			"SELECT CONCAT_WS(' ', table_name, HEX(row_id), HEX(image)) FROM duplex.parked",
+			"SELECT CONCAT_WS(' ', id, link, row_key, kind, winner, local_stamp, COALESCE(local_image, '-'), incoming_stamp, COALESCE(incoming_image, '-'), decided_at) FROM duplex.conflict WHERE table_name = '" +
+				table + "' ORDER BY id DESC LIMIT 1000",
+		} {
+			s.t.Logf("side %d: %s\n%s", side, q, strings.Join(s.texts(side, q), "\n"))
+		}
 	}
 }
 
