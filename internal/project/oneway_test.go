@@ -42,6 +42,21 @@ func parse(t *testing.T, text string) *config.Project {
 	return p
 }
 
+// migration is the text of a project that carries all of shop from old to new.
+// more goes on behind the rules of tables.
+func migration(old, new *servers.Server, name, more string) string {
+	return fmt.Sprintf(`
+name: %s
+scenario: migration
+sites:
+  old: {address: %q, user: %q, password: %q}
+  new: {address: %q, user: %q, password: %q}
+source: old
+tables:
+  include: ["shop.*"]
+%s`, name, old.Addr(), old.User(), old.Password(), new.Addr(), new.User(), new.Password(), strings.TrimPrefix(more, "\n"))
+}
+
 func quiet(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // TestMigrationOfSomeRowsUnderAnotherName copies and carries the rows that meet
@@ -66,18 +81,10 @@ func TestMigrationOfSomeRowsUnderAnotherName(t *testing.T) {
 		rows = append(rows, fmt.Sprintf("(%d, '%s', '2026-01-02', %d, REPEAT('x', 100))", i+1, [2]string{"North", "south"}[i%2], i+1))
 	}
 	exec("INSERT INTO shop.t VALUES " + strings.Join(rows, ", "))
-	p := parse(t, fmt.Sprintf(`
-name: some
-scenario: migration
-sites:
-  old: {address: "%s", user: root, password: duplex}
-  new: {address: "%s", user: root, password: duplex}
-source: old
-tables:
-  include: ["shop.*"]
+	p := parse(t, migration(a, b, "some", `
   rename: {shop.t: mall.rows}
   where: {shop.t: "region = 'NORTH' AND at < '2026-06-01'"}
-`, a.Addr(), b.Addr()))
+`))
 	run := project.New(p, project.Options{Log: quiet(t)})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

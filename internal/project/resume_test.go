@@ -2,7 +2,6 @@ package project_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -35,15 +34,7 @@ func stillBeingMade(t *testing.T, a, b *servers.Server) {
 		_, err := source.ExecContext(t.Context(), q)
 		require.NoError(t, err, q)
 	}
-	p := parse(t, fmt.Sprintf(`
-name: index
-scenario: migration
-sites:
-  old: {address: "%s", user: root, password: duplex}
-  new: {address: "%s", user: root, password: duplex}
-source: old
-tables: {include: ["shop.*"]}
-`, a.Addr(), b.Addr()))
+	p := parse(t, migration(a, b, "index", ""))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	require.NoError(t, project.New(p, project.Options{Log: quiet(t), Until: project.CaughtUp}).Run(ctx))
@@ -83,15 +74,7 @@ func TestBarrierOfAnEndedRun(t *testing.T) {
 	}
 	kind := servers.LogKinds()[0]
 	a, b := servers.For(t, kind), servers.For(t, kind)
-	run := project.New(parse(t, fmt.Sprintf(`
-name: nothing
-scenario: migration
-sites:
-  old: {address: "%s", user: root, password: duplex}
-  new: {address: "%s", user: root, password: duplex}
-source: old
-tables: {include: ["shop.*"]}
-`, a.Addr(), b.Addr())), project.Options{Log: quiet(t)})
+	run := project.New(parse(t, migration(a, b, "nothing", "")), project.Options{Log: quiet(t)})
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(t.Context()) }()
 	err := run.Barrier(t.Context())
