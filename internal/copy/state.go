@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -10,19 +11,26 @@ import (
 	"duplex/internal/tenant"
 )
 
-// The states of a row of copy_chunk. Chunk 0 stands for its table: it is there
-// once the table is complete, with the sums of its chunks.
+// The states of a row of copy_chunk. Chunk 0 stands for its table, with the sums
+// of its chunks once it is complete; that of the table without a name stands for
+// the copy as a whole, with all that follows it.
 const (
 	stateDone     = "done"
+	stateBegun    = "begun"
 	stateComplete = "complete"
 	stateRooted   = "rooted" // complete, and no row lacks a parent any more
 )
 
 // appendNote appends the statement that writes a chunk's row.
 func appendNote(dst []byte, project, table string, s *span, state string) []byte {
-	dst = append(dst, "REPLACE INTO `duplex`.`copy_chunk` (`project`, `table_name`, `chunk`, `low_key`, `high_key`, "+
-		"`rows`, `bytes`, `state`, `changed_at`) VALUES ("...)
-	dst = change.AppendString(dst, project)
+	return appendRow(append(dst, noteHead...), project, table, s, state)
+}
+
+const noteHead = "REPLACE INTO `duplex`.`copy_chunk` (`project`, `table_name`, `chunk`, `low_key`, `high_key`, " +
+	"`rows`, `bytes`, `state`, `changed_at`) VALUES "
+
+func appendRow(dst []byte, project, table string, s *span, state string) []byte {
+	dst = change.AppendString(append(dst, '('), project)
 	dst = change.AppendString(append(dst, ", "...), table)
 	dst = strconv.AppendInt(append(dst, ", "...), int64(s.number), 10)
 	dst = appendEdge(append(dst, ", "...), s.low)
@@ -43,7 +51,6 @@ func appendEdge(dst []byte, e *edge) []byte {
 // A record is what copy_chunk says of a table.
 type record struct {
 	complete    bool
-	rooted      bool
 	chunks      int
 	rows, bytes uint64
 	runs        []run
@@ -105,7 +112,7 @@ func load(ctx context.Context, t *tenant.Tenant, project string) (map[string]*re
 func (r *record) add(s saved, state string) {
 	switch state {
 	case stateComplete, stateRooted:
-		r.complete, r.rooted = true, state == stateRooted
+		r.complete = true
 		return
 	case stateDone:
 	default:
@@ -124,7 +131,6 @@ func (r *record) add(s saved, state string) {
 // A State is what is durable of the copy of a table.
 type State struct {
 	Complete bool
-	Rooted   bool // and no row lacks a parent that came too late, or not at all: see Rooted
 	Chunks   int
 	Rows     uint64 // read
 	Bytes    uint64
@@ -137,9 +143,10 @@ func Load(ctx context.Context, target *tenant.Tenant, project string) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	delete(records, whole)
 	out := make(map[string]State, len(records))
 	for name, r := range records {
-		out[name] = State{Complete: r.complete, Rooted: r.rooted, Chunks: r.chunks, Rows: r.rows, Bytes: r.bytes}
+		out[name] = State{Complete: r.complete, Chunks: r.chunks, Rows: r.rows, Bytes: r.bytes}
 	}
 	return out, nil
 }
@@ -160,13 +167,56 @@ func Unfinished(ctx context.Context, target *tenant.Tenant, project string, tabl
 	return out, nil
 }
 
-// Rooted notes that of all tables that are complete no row lacks a parent any
-// more, at either site.
-func Rooted(ctx context.Context, target *tenant.Tenant, project string) error {
-	_, err := target.DB().ExecContext(ctx, "UPDATE `duplex`.`copy_chunk` SET `state` = ?, `changed_at` = UTC_TIMESTAMP(6) "+
-		"WHERE `project` = ? AND `chunk` = 0 AND `state` = ?", stateRooted, project, stateComplete)
+// whole is what copy_chunk calls the copy of all tables.
+const whole = ""
+
+// Begin notes that tables are going to be copied into the target: from now on the
+// copy is not whole. A project that never had a copy begins one of no tables too.
+func Begin(ctx context.Context, target *tenant.Tenant, project string, tables []Table) error {
+	state, err := wholeState(ctx, target, project)
+	if err != nil || len(tables) == 0 && state != "" {
+		return err
+	}
+	note := appendNote(nil, project, whole, &span{}, stateBegun)
+	for _, t := range tables {
+		database, name := t.Target()
+		note = appendRow(append(note, ", "...), project, database+"."+name, &span{}, stateBegun)
+	}
+	if _, err := target.DB().ExecContext(ctx, string(note)); err != nil {
+		return fmt.Errorf("site %s: note that the copy begins: %w", target.Site, err)
+	}
+	return nil
+}
+
+// Whole reports whether the copy has ended, and what follows it too.
+func Whole(ctx context.Context, target *tenant.Tenant, project string) (bool, error) {
+	state, err := wholeState(ctx, target, project)
+	return state == stateRooted, err
+}
+
+// wholeState is empty where no copy has begun.
+func wholeState(ctx context.Context, target *tenant.Tenant, project string) (state string, err error) {
+	err = target.DB().QueryRowContext(ctx, "SELECT `state` FROM `duplex`.`copy_chunk` WHERE `project` = ? AND `table_name` = ? AND `chunk` = 0",
+		project, whole).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
 	if err != nil {
-		return fmt.Errorf("site %s: note the state of the copy: %w", target.Site, err)
+		return "", fmt.Errorf("site %s: read the state of the copy: %w", target.Site, err)
+	}
+	return state, nil
+}
+
+// Rooted notes that the copy is whole: of all tables that are complete no row lacks
+// a parent any more, at either site. Tables that are not were dropped meanwhile.
+func Rooted(ctx context.Context, target *tenant.Tenant, project string) error {
+	for _, q := range []string{
+		"DELETE FROM `duplex`.`copy_chunk` WHERE `project` = ? AND `chunk` = 0 AND `state` = '" + stateBegun + "' AND `table_name` <> '" + whole + "'",
+		"UPDATE `duplex`.`copy_chunk` SET `state` = '" + stateRooted + "', `changed_at` = UTC_TIMESTAMP(6) WHERE `project` = ? AND `chunk` = 0",
+	} {
+		if _, err := target.DB().ExecContext(ctx, q, project); err != nil {
+			return fmt.Errorf("site %s: note the state of the copy: %w", target.Site, err)
+		}
 	}
 	return nil
 }

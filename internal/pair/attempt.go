@@ -167,6 +167,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := copy.Begin(ctx, target, a.cfg.Project.Name, todo); err != nil {
+		return err
+	}
 	for _, t := range todo {
 		if t.Source.Keyless() {
 			forward.applier.CopyingWhole(t.TargetDatabase, t.TargetName)
@@ -350,7 +353,7 @@ func (a *attempt) fill(ctx context.Context, tables []*schema.Table, todo []copy.
 			return err
 		}
 	}
-	if err := a.root(ctx, tables, target); err != nil {
+	if err := a.root(ctx, target); err != nil {
 		return err
 	}
 	a.enter(Incremental)
@@ -368,28 +371,21 @@ func (a *attempt) keep() {
 }
 
 // root puts the rows of both sites aside that have lost their parents while rows
-// came by a copy, once for each table. Both have all foreign keys now.
-func (a *attempt) root(ctx context.Context, tables []*schema.Table, target *tenant.Tenant) error {
-	if !a.judges() || !a.routes[0].relations.Foreign() {
-		return nil
-	}
-	states, err := copy.Load(ctx, target, a.cfg.Project.Name)
-	if err != nil {
+// came by a copy, and notes that the copy is whole. Both have
+// all foreign keys now.
+func (a *attempt) root(ctx context.Context, target *tenant.Tenant) error {
+	whole, err := copy.Whole(ctx, target, a.cfg.Project.Name)
+	if err != nil || whole {
 		return err
 	}
-	done := true
-	for _, t := range tables {
-		done = done && states[a.placed(t).String()].Rooted
-	}
-	if done {
-		return nil
-	}
-	if err := a.barrier(ctx); err != nil { // what began before keep
-		return err
-	}
-	for _, r := range a.routes {
-		if err := r.applier.Root(ctx); err != nil {
+	if a.judges() && a.routes[0].relations.Foreign() {
+		if err := a.barrier(ctx); err != nil { // what began before keep
 			return err
+		}
+		for _, r := range a.routes {
+			if err := r.applier.Root(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return copy.Rooted(ctx, target, a.cfg.Project.Name)

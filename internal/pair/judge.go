@@ -8,6 +8,7 @@ import (
 
 	"duplex/internal/apply"
 	"duplex/internal/binlog"
+	"duplex/internal/config"
 	"duplex/internal/conflict"
 	"duplex/internal/schema"
 )
@@ -90,7 +91,10 @@ func (j *judge) run(ctx context.Context) error {
 
 // judges reports whether what comes in at a site is judged by what its own
 // application wrote.
-func (a *attempt) judges() bool { return judged && a.cfg.Project.TwoWay() }
+func (a *attempt) judges() bool { return Judges(a.cfg.Project) }
+
+// Judges reports the same of a project.
+func Judges(p *config.Project) bool { return judged && p.TwoWay() }
 
 // relate reads how the rows of each route's target stand in each other's way,
 // and what is decided by which rule. source is the source's tables: the target may

@@ -148,18 +148,12 @@ func (s *Sites) decided(ctx context.Context, l config.Link, ls *LinkStatus) erro
 
 // copied reads how far the copy is, from the chunks that the target holds.
 func (s *Sites) copied(ctx context.Context, st *Status) error {
-	tables, err := s.Source.Tables(ctx, s.Project.Matches)
-	if err != nil {
-		return err
-	}
 	states, err := copy.Load(ctx, s.Target, s.Project.Name)
 	if err != nil {
 		return err
 	}
-	st.Copy.Tables = len(tables)
-	for _, t := range tables {
-		d, n := s.Project.Target(t.Database, t.Name)
-		c := states[d+"."+n]
+	for _, c := range states {
+		st.Copy.Tables++
 		st.Copy.Chunks += c.Chunks
 		st.Copy.Rows += c.Rows
 		st.Copy.Bytes += c.Bytes
@@ -167,8 +161,9 @@ func (s *Sites) copied(ctx context.Context, st *Status) error {
 			st.Copy.TablesDone++
 		}
 	}
-	if st.Copy.Tables == st.Copy.TablesDone {
+	whole, err := copy.Whole(ctx, s.Target, s.Project.Name)
+	if whole {
 		st.Phase = "incremental"
 	}
-	return nil
+	return err
 }

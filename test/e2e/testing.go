@@ -104,7 +104,7 @@ func (p *Pair) Made(ctx context.Context) bool {
 // Copied reports whether the copy is complete.
 func (p *Pair) Copied(ctx context.Context) bool {
 	var n int
-	err := p.DBs[1].QueryRowContext(ctx, "SELECT COUNT(*) FROM duplex.copy_chunk WHERE chunk = 0").Scan(&n)
+	err := p.DBs[1].QueryRowContext(ctx, "SELECT COUNT(*) FROM duplex.copy_chunk WHERE chunk = 0 AND state <> 'begun' AND table_name <> ''").Scan(&n)
 	return err == nil && n == len(Tables)
 }
 
