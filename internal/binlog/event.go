@@ -20,6 +20,7 @@ const (
 type event struct {
 	kind      replication.EventType
 	timestamp uint32 // seconds since 1970
+	server    uint32 // that wrote it first
 	flags     uint16
 	size      uint32
 	end       uint32 // offset behind it in its file; 0 when it is in no file
@@ -46,6 +47,7 @@ func (e *event) parse(raw []byte, checksum bool) error {
 	*e = event{
 		timestamp: binary.LittleEndian.Uint32(raw),
 		kind:      replication.EventType(raw[4]),
+		server:    binary.LittleEndian.Uint32(raw[5:]),
 		size:      binary.LittleEndian.Uint32(raw[9:]),
 		end:       binary.LittleEndian.Uint32(raw[13:]),
 		flags:     binary.LittleEndian.Uint16(raw[17:]),

@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -47,7 +48,8 @@ func (r *Reader) id(g *group) string {
 		}
 		return string(appendSpan(b, g.number, g.number+1))
 	case g.named:
-		return string(g.maria.append(nil))
+		var buf [64]byte
+		return string(g.maria.append(buf[:0]))
 	}
 	return fmt.Sprintf("%s:%d", r.file, g.start)
 }
@@ -101,18 +103,16 @@ func (r *Reader) mariaGTID(e *event) error {
 	if err := r.between(e); err != nil {
 		return err
 	}
-	parsed, err := r.parse(e)
-	if err != nil {
-		return err
-	}
-	g, ok := parsed.(*replication.MariadbGTIDEvent)
-	if !ok {
-		return fmt.Errorf("GTID event is a %T", parsed)
+	const size, standalone = 8 + 4 + 1, 1 // sequence number, domain, flags
+	if len(e.body) < size {
+		return errShortEvent
 	}
 	r.open(e)
-	r.group.maria = mariaGTID{g.GTID.DomainID, g.GTID.ServerID, g.GTID.SequenceNumber}
+	r.group.maria = mariaGTID{
+		domain: binary.LittleEndian.Uint32(e.body[8:]), server: e.server, seq: binary.LittleEndian.Uint64(e.body),
+	}
 	r.group.named = true
-	r.group.begun = !g.IsStandalone()
+	r.group.begun = e.body[12]&standalone == 0
 	r.group.resent = r.at.mode == byMaria && r.at.maria.has(r.group.maria)
 	return nil
 }
@@ -175,7 +175,8 @@ func (r *Reader) finish(e *event) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	parts := g.parts()
+	var both [2]*change.Txn
+	parts := g.parts(both[:0])
 	var before cursor
 	if len(parts) > 1 {
 		before = r.at.clone()
@@ -275,11 +276,10 @@ func (r *Reader) advance(g *group, e *event) error {
 	return nil
 }
 
-// parts are the local transactions that come of g.
-func (g *group) parts() []*change.Txn {
-	var out []*change.Txn
+// parts appends the local transactions that come of g.
+func (g *group) parts(out []*change.Txn) []*change.Txn {
 	if g.applied != nil {
-		return nil
+		return out
 	}
 	if g.ddl != nil {
 		out = append(out, &change.Txn{DDL: g.ddl, Rows: change.NewRows(0, "")})

@@ -17,6 +17,7 @@ type Rows struct {
 	budget int64
 	dir    string
 	mem    []Row
+	first  [2]Row // of mem, while there are no more
 	count  int
 	size   int64 // bytes in memory
 
@@ -47,6 +48,9 @@ func (r *Rows) Append(row Row) error {
 	r.count++
 	if r.file != nil {
 		return r.write(&row)
+	}
+	if r.mem == nil {
+		r.mem = r.first[:0]
 	}
 	r.mem = append(r.mem, row)
 	r.size += row.Size()
