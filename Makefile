@@ -41,6 +41,10 @@ test-go: ## the tests alone; TEST_FLAGS is for go test
 	  go test $(TEST_FLAGS) ./... | $(quiet) || result=1; \
 	  test/tenant/fetch.sh missing; exit $$result
 
+.PHONY: test-oceanbase
+test-oceanbase: servers ## the tests again, with two OceanBase kernels wherever a pair of servers is wanted; most of an hour
+	@DUPLEX_KINDS=oceanbase go test -count=1 -p 1 -timeout 60m $(or $(PACKAGES),./...) | $(quiet)
+
 .PHONY: large
 large: servers ## a transaction of 1 GiB and one of 2 million rows, at full size; make test does it in small
 	@DUPLEX_LARGE=1 go test -count=1 -timeout 30m -v ./test/large
