@@ -22,17 +22,17 @@ var wholeSeconds = map[byte]int{gomysql.MYSQL_TYPE_TIME2: 3, gomysql.MYSQL_TYPE_
 // A cell makes the values of a column from the bytes that the log has of them.
 type cell struct {
 	column *change.Column
-	parse  func(k *cell, raw []byte, room *[]byte) (change.Value, bool)
+	parse  func(k *cell, v *change.Value, raw []byte, room *[]byte) bool
 	scale  int      // digits of the fraction of a temporal or DECIMAL
 	whole  []digits // of a DECIMAL
 	frac   []digits
 }
 
-// value gives what logTable.value gives for the raw bytes of a value that is not
-// NULL; false for what that may refuse. Its bytes are those of raw, or lie in room, behind
+// value puts into v, which is NULL, what logTable.value gives for the raw bytes of a value that is not;
+// false for what that may refuse. Its bytes are those of raw, or lie in room, behind
 // what is there.
-func (k *cell) value(raw []byte, room *[]byte) (change.Value, bool) {
-	return k.parse(k, raw, room)
+func (k *cell) value(v *change.Value, raw []byte, room *[]byte) bool {
+	return k.parse(k, v, raw, room)
 }
 
 // spare gives room for n bytes behind those that room has, in a new piece if it has
@@ -116,28 +116,31 @@ func highFirst(raw []byte) (n uint64) {
 	return n
 }
 
-func (k *cell) signed(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) signed(v *change.Value, raw []byte, _ *[]byte) bool {
 	shift := 64 - 8*len(raw)
-	return change.Value{Kind: k.column.Kind, Bits: uint64(int64(lowFirst(raw)<<shift) >> shift)}, true
+	v.Kind, v.Bits = k.column.Kind, uint64(int64(lowFirst(raw)<<shift)>>shift)
+	return true
 }
 
-func (k *cell) unsigned(raw []byte, _ *[]byte) (change.Value, bool) {
-	return change.Value{Kind: k.column.Kind, Bits: lowFirst(raw)}, true
+func (k *cell) unsigned(v *change.Value, raw []byte, _ *[]byte) bool {
+	v.Kind, v.Bits = k.column.Kind, lowFirst(raw)
+	return true
 }
 
-func (k *cell) bits(raw []byte, _ *[]byte) (change.Value, bool) {
-	return change.Value{Kind: k.column.Kind, Bits: highFirst(raw)}, true
+func (k *cell) bits(v *change.Value, raw []byte, _ *[]byte) bool {
+	v.Kind, v.Bits = k.column.Kind, highFirst(raw)
+	return true
 }
 
-func (k *cell) year(raw []byte, _ *[]byte) (change.Value, bool) {
-	v := change.Value{Kind: change.Year}
+func (k *cell) year(v *change.Value, raw []byte, _ *[]byte) bool {
+	v.Kind = change.Year
 	if raw[0] != 0 {
 		v.Bits = 1900 + uint64(raw[0])
 	}
-	return v, true
+	return true
 }
 
-func (k *cell) bytes(raw []byte, room *[]byte) (change.Value, bool) {
+func (k *cell) bytes(v *change.Value, raw []byte, room *[]byte) bool {
 	c := k.column
 	switch {
 	case (c.Kind == change.Binary || c.Kind == change.Fixed) && len(raw) < c.Length: // as change.Column.Pad does
@@ -146,24 +149,25 @@ func (k *cell) bytes(raw []byte, room *[]byte) (change.Value, bool) {
 		*room = (*room)[:len(*room)+len(b)]
 		raw = b
 	case c.Kind == change.JSON && len(raw) == 0: // as decodeBytes does
-		return change.Value{}, false
+		return false
 	}
-	return change.Value{Kind: c.Kind, Bytes: raw}, true
+	v.Kind, v.Bytes = c.Kind, raw
+	return true
 }
 
 // float reads a FLOAT or a DOUBLE, whichever the column's kind.
-func (k *cell) float(raw []byte, _ *[]byte) (change.Value, bool) {
-	v := change.Value{Kind: k.column.Kind, Bits: lowFirst(raw)}
+func (k *cell) float(v *change.Value, raw []byte, _ *[]byte) bool {
+	v.Kind, v.Bits = k.column.Kind, lowFirst(raw)
 	if v.Kind == change.Float32 && len(raw) == 8 {
 		v.Bits = uint64(math.Float32bits(float32(math.Float64frombits(v.Bits))))
 	}
-	return v, true
+	return true
 }
 
 // time reads a number of 24 bits, and those of the fraction behind it, above an
 // offset: hours, minutes and seconds.
 // https://dev.mysql.com/doc/dev/internals/en/date-and-time-data-type-representation.html
-func (k *cell) time(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) time(v *change.Value, raw []byte, _ *[]byte) bool {
 	n := int64(highFirst(raw)) - 1<<(8*len(raw)-1)
 	negative := n < 0
 	if negative {
@@ -176,55 +180,58 @@ func (k *cell) time(raw []byte, _ *[]byte) (change.Value, bool) {
 	micro, ok := k.fraction(buf[8-places:])
 	hour, minute, second := whole>>12, whole>>6&63, whole&63
 	if !ok || hour > 838 || minute > 59 || second > 59 {
-		return change.Value{}, false
+		return false
 	}
 	us := (hour*3600+minute*60+second)*1_000_000 + int64(micro)
 	if negative {
 		us = -us
 	}
-	return change.Value{Kind: change.Time, Bits: uint64(us)}, true
+	v.Kind, v.Bits = change.Time, uint64(us)
+	return true
 }
 
-func (k *cell) uuid(raw []byte, room *[]byte) (change.Value, bool) {
-	v, ok := k.bytes(raw, room)
+func (k *cell) uuid(v *change.Value, raw []byte, room *[]byte) bool {
+	ok := k.bytes(v, raw, room)
 	v.Bytes = clientOrder(v.Bytes)
-	return v, ok
+	return ok
 }
 
 // date reads three bytes that hold what change.PackDate makes.
-func (k *cell) date(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) date(v *change.Value, raw []byte, _ *[]byte) bool {
 	b := lowFirst(raw)
 	year, month, _ := change.UnpackDate(b)
-	return change.Value{Kind: change.Date, Bits: b}, year <= 9999 && month <= 12
+	v.Kind, v.Bits = change.Date, b
+	return year <= 9999 && month <= 12
 }
 
 // datetime reads 40 bits with the parts of a DATETIME, above an offset, and the
 // fraction. https://dev.mysql.com/doc/dev/internals/en/date-and-time-data-type-representation.html
-func (k *cell) datetime(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) datetime(v *change.Value, raw []byte, _ *[]byte) bool {
 	const offset = 1 << 39
 	n := highFirst(raw[:5])
 	micro, ok := k.fraction(raw[5:])
 	if !ok || n < offset {
-		return change.Value{}, false
+		return false
 	}
 	n -= offset
 	months, day := n>>22, int(n>>17&31)
 	hour, minute, second := int(n>>12&31), int(n>>6&63), int(n&63)
 	if months/13 > 9999 || hour > 23 || minute > 59 || second > 59 {
-		return change.Value{}, false
+		return false
 	}
-	b := change.PackDatetime(int(months/13), int(months%13), day, hour, minute, second, micro)
-	return change.Value{Kind: change.Datetime, Bits: b}, true
+	v.Kind, v.Bits = change.Datetime, change.PackDatetime(int(months/13), int(months%13), day, hour, minute, second, micro)
+	return true
 }
 
 // timestamp reads seconds since 1970 and the fraction.
-func (k *cell) timestamp(raw []byte, _ *[]byte) (change.Value, bool) {
+func (k *cell) timestamp(v *change.Value, raw []byte, _ *[]byte) bool {
 	micro, ok := k.fraction(raw[4:])
 	seconds := highFirst(raw[:4])
 	if seconds == 0 && micro != 0 {
-		return change.Value{}, false
+		return false
 	}
-	return change.Value{Kind: change.Timestamp, Bits: seconds*1_000_000 + uint64(micro)}, ok
+	v.Kind, v.Bits = change.Timestamp, seconds*1_000_000+uint64(micro)
+	return ok
 }
 
 // fraction gives the microseconds that scale digits show of a fraction, of which
@@ -269,7 +276,7 @@ func decimalOf(precision, scale int) (whole, frac []digits, size int, ok bool) {
 
 // decimal writes what change.CanonicalDecimal does. The highest bit says that a
 // value is not negative; of a negative one all others are inverted.
-func (k *cell) decimal(raw []byte, room *[]byte) (change.Value, bool) {
+func (k *cell) decimal(v *change.Value, raw []byte, room *[]byte) bool {
 	var buf [32]byte
 	b := buf[:copy(buf[:], raw)]
 	negative := b[0]&0x80 == 0
@@ -303,7 +310,8 @@ func (k *cell) decimal(raw []byte, room *[]byte) (change.Value, bool) {
 	if !negative || zero {
 		out = out[1:]
 	}
-	return change.Value{Kind: change.Decimal, Bytes: out[:len(out):len(out)]}, ok
+	v.Kind, v.Bytes = change.Decimal, out[:len(out):len(out)]
+	return ok
 }
 
 // appendDigits writes the parts that b begins with; false if one has a value of

@@ -44,16 +44,13 @@ func (e *event) parse(raw []byte, checksum bool) error {
 	if len(raw) < headerSize {
 		return errShortEvent
 	}
-	*e = event{
-		timestamp: binary.LittleEndian.Uint32(raw),
-		kind:      replication.EventType(raw[4]),
-		server:    binary.LittleEndian.Uint32(raw[5:]),
-		size:      binary.LittleEndian.Uint32(raw[9:]),
-		end:       binary.LittleEndian.Uint32(raw[13:]),
-		flags:     binary.LittleEndian.Uint16(raw[17:]),
-		body:      raw[headerSize:],
-		raw:       raw,
-	}
+	e.timestamp = binary.LittleEndian.Uint32(raw) // each by itself: a literal is made elsewhere and copied
+	e.kind = replication.EventType(raw[4])
+	e.server = binary.LittleEndian.Uint32(raw[5:])
+	e.size = binary.LittleEndian.Uint32(raw[9:])
+	e.end = binary.LittleEndian.Uint32(raw[13:])
+	e.flags = binary.LittleEndian.Uint16(raw[17:])
+	e.body, e.raw = raw[headerSize:], raw
 	if uint64(e.size) != uint64(len(raw)) {
 		return fmt.Errorf("%w: %d bytes, want %d", errShortEvent, len(raw), e.size)
 	}

@@ -57,14 +57,14 @@ func (s *keyScan) rows(l *layout, table string, e *event, op change.Op, im *imag
 func (s *keyScan) hash(l *layout) (uint64, bool) {
 	key := s.key
 	for i := range l.cells {
-		s.value[0] = change.Value{}
+		v := &s.value[0]
+		*v = change.Value{}
 		if raw := l.raw[i]; raw != nil {
 			s.room = s.room[:0]
-			v, ok := l.cells[i].value(raw, &s.room)
-			if !ok {
+			if !l.cells[i].value(v, raw, &s.room) {
 				return 0, false
 			}
-			s.value[0] = l.cells[i].column.Identity(v)
+			*v = l.cells[i].column.Identity(*v)
 		}
 		key = change.AppendImage(key, s.value[:])
 	}

@@ -79,11 +79,7 @@ func (s *rowScan) image(l *layout, about int) ([]change.Value, bool) {
 	image := s.spare[:n:n]
 	s.spare = s.spare[n:]
 	for i, raw := range l.raw {
-		if raw == nil {
-			continue
-		}
-		var ok bool
-		if image[i], ok = l.cells[i].value(raw, &s.room); !ok {
+		if raw != nil && !l.cells[i].value(&image[i], raw, &s.room) {
 			return nil, false
 		}
 	}

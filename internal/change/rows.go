@@ -17,7 +17,7 @@ type Rows struct {
 	budget int64
 	dir    string
 	mem    []Row
-	first  [2]Row // of mem, while there are no more
+	first  [4]Row // of mem, while there are no more
 	count  int
 	size   int64 // bytes in memory
 

@@ -44,11 +44,11 @@ type Row struct {
 // Size is the memory that the row occupies, in bytes.
 func (r *Row) Size() int64 {
 	n := 64
-	for _, v := range r.Before {
-		n += v.Size()
+	for i := range r.Before {
+		n += r.Before[i].Size()
 	}
-	for _, v := range r.After {
-		n += v.Size()
+	for i := range r.After {
+		n += r.After[i].Size()
 	}
 	return int64(n)
 }

@@ -82,7 +82,7 @@ func CloneImage(image []Value) []Value {
 }
 
 // Size is the memory that v occupies, in bytes.
-func (v Value) Size() int { return 40 + len(v.Bytes) }
+func (v *Value) Size() int { return 40 + len(v.Bytes) }
 
 // Equal reports whether a and b are the same value of one column, byte for
 // byte: collations play no part. JSON is compared by meaning, and zero is equal
