@@ -21,7 +21,7 @@ PURE := $(foreach p,$(PURE),$(if $(wildcard $(p:/...=)/*.go),$(p)))
 TEST_FLAGS ?= -timeout 12m
 
 # quiet leaves the closing line of each package that has tests.
-quiet := sed '/\[no test files\]/d'
+quiet := sed -u '/\[no test files\]/d'
 
 .PHONY: help
 help: ## this list

@@ -21,6 +21,7 @@ func fullCopy(o *options) ([]contest, error) {
 		name:  "copy",
 		title: fmt.Sprintf("copy a table of %s rows with a secondary index to an empty server", number(float64(o.rows))),
 		unit:  "row",
+		bars:  []bar{{of: ours, to: "mydumper + myloader", limit: 1.3}},
 		open:  openCopy,
 	}}, nil
 }
@@ -48,6 +49,7 @@ func openCopy(ctx context.Context, r *rig) ([]competitor, error) {
 			return r.runDuplex(ctx, s, source, t, fmt.Sprintf("copy-%d", no))
 		}),
 		c.competitor("mariadb-dump | mariadb", c.dump),
+		c.competitor(ceiling, c.plain()),
 	}
 	if r.other != "" {
 		out = append(out, c.competitor(otherBuild, func(ctx context.Context, s *sample, t *server, _ int) error {

@@ -98,7 +98,7 @@ func memory(o *options) ([]contest, error) {
 		open: func(ctx context.Context, r *rig) ([]competitor, error) {
 			b, err := r.stretch(ctx, "", r.tables, r.txns, w)
 			return []competitor{{ours, func(ctx context.Context, no int) (sample, error) {
-				s, err := b.once(ctx, func(t *server) (sample, error) { return b.duplex(ctx, t, r.program, fmt.Sprintf("memory-%d", no)) })
+				s, err := b.once(ctx, true, func(t *server) (sample, error) { return b.duplex(ctx, t, r.program, fmt.Sprintf("memory-%d", no)) })
 				s.noteMemory()
 				return s, err
 			}}}, err

@@ -88,7 +88,7 @@ func openScale(ctx context.Context, r *rig, x axis, w work) ([]competitor, error
 			made[p.tables] = b
 		}
 		out = append(out, competitor{p.name, func(ctx context.Context, no int) (sample, error) {
-			return b.once(ctx, func(t *server) (sample, error) {
+			return b.once(ctx, true, func(t *server) (sample, error) {
 				wire, err := wireTo(t, p.rtt)
 				if err != nil {
 					return sample{}, err

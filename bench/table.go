@@ -17,6 +17,8 @@ const (
 	table    = database + ".item" // the first, or only one
 	unique   = "ALTER TABLE " + table + " ADD UNIQUE KEY c (c)"
 	padding  = 60 // characters of the last column, as sysbench has them
+
+	secondary = "KEY k (k)"
 )
 
 // A layout is the tables of a contest, which are all alike.
@@ -63,8 +65,11 @@ func (l layout) create(name string) string {
 		kind = "var" + kind
 	}
 	return "CREATE TABLE " + name + " (id bigint NOT NULL, k int NOT NULL, c char(120) NOT NULL, pad " + kind + " NOT NULL," +
-		" PRIMARY KEY (id), KEY k (k)) ENGINE=InnoDB"
+		" PRIMARY KEY (id), " + secondary + ") ENGINE=InnoDB"
 }
+
+// loaders fill a source.
+const loaders = 2
 
 // fill makes the tables and their rows, past the log.
 func (l layout) fill(ctx context.Context, s *server) error {
@@ -76,7 +81,7 @@ func (l layout) fill(ctx context.Context, s *server) error {
 			return err
 		}
 	}
-	const each, loaders = 1000, 2
+	const each = 1000
 	return s.write(ctx, loaders, func(ctx context.Context, conn *sql.Conn, n int) error {
 		if s.Kind() == tenant.OceanBase { // it has no such switch
 			return l.fillRange(ctx, conn, n*l.rows/loaders, (n+1)*l.rows/loaders, each)
@@ -94,6 +99,14 @@ func (l layout) fill(ctx context.Context, s *server) error {
 
 // fillRange inserts the ids behind from, up to to, into each table.
 func (l layout) fillRange(ctx context.Context, conn *sql.Conn, from, to, each int) error {
+	return l.eachRange(from, to, each, func(text []byte) error {
+		_, err := conn.ExecContext(ctx, string(text))
+		return err
+	})
+}
+
+// eachRange gives the statements that do.
+func (l layout) eachRange(from, to, each int, fn func(text []byte) error) error {
 	const most = 8 << 20 // bytes of a statement
 	var text []byte
 	for _, name := range l.names() {
@@ -107,7 +120,7 @@ func (l layout) fillRange(ctx context.Context, conn *sql.Conn, from, to, each in
 				at++
 				text = appendRow(text, r, at, l.rows, l.pad)
 			}
-			if _, err := conn.ExecContext(ctx, string(text)); err != nil {
+			if err := fn(text); err != nil {
 				return err
 			}
 		}

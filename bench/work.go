@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,19 +27,29 @@ type work struct {
 	statements  int // of one transaction
 	// append writes the statements of one transaction.
 	append func(dst []byte, r *rand.Rand, ids span) []byte
+	// plain is the least that anybody who is not the server itself has to send for the
+	// rows of so many transactions, see ceiling; nil: the contest has no such competitor.
+	plain   func(dst []byte, r *rand.Rand, ids span) []byte
+	grouped int
+	bars    []bar
 }
 
 // works is every kind of backlog.
 func works() []work {
+	native := func(limit float64) bar { return bar{of: ours, to: "native", limit: limit} }
 	return []work{
-		{"update", "one UPDATE by primary key each, of an indexed and a plain column", 1, appendUpdate},
-		{"oltp", "the 4 row changes of sysbench oltp_write_only each", 4, appendOLTP},
-		{"hot", "one UPDATE each, all of the same 100 rows", 1, func(dst []byte, r *rand.Rand, ids span) []byte {
+		{name: "update", title: "one UPDATE by primary key each, of an indexed and a plain column", statements: 1, append: appendUpdate},
+		{name: "oltp", title: "the 4 row changes of sysbench oltp_write_only each", statements: 4, append: appendOLTP,
+			plain: appendOLTPRows, grouped: oltpGroup,
+			bars: []bar{native(1.3), {of: ours, to: "native, 4 threads", limit: 1.5}}},
+		{name: "hot", title: "one UPDATE each, all of the same 100 rows", statements: 1, append: func(dst []byte, r *rand.Rand, ids span) []byte {
 			ids.n = min(ids.n, 100)
 			return appendUpdate(dst, r, ids)
-		}},
-		{"load", fmt.Sprintf("one INSERT of %d new rows each", bulkRows), 1, appendLoad},
-		{"bulk", fmt.Sprintf("one UPDATE of %d rows each", bulkRows), 1, appendBulk},
+		}, bars: []bar{native(1.5)}},
+		{name: "load", title: fmt.Sprintf("one INSERT of %d new rows each", bulkRows), statements: 1, append: appendLoad, plain: appendLoad, grouped: 1,
+			bars: []bar{native(1.2)}},
+		{name: "bulk", title: fmt.Sprintf("one UPDATE of %d rows each", bulkRows), statements: 1, append: appendBulk, plain: appendBulkRows, grouped: 1,
+			bars: []bar{native(1.2)}},
 	}
 }
 
@@ -83,6 +94,22 @@ func appendBulk(dst []byte, r *rand.Rand, ids span) []byte {
 	return fmt.Appendf(dst, "' WHERE id BETWEEN %d AND %d", first, first+n-1)
 }
 
+// appendBulkRows says of each row what the log has: that it is there, and what its columns are. The
+// values that stay are left out, and so is what became of k.
+func appendBulkRows(dst []byte, r *rand.Rand, ids span) []byte {
+	n := min(bulkRows, ids.n)
+	first := ids.first + r.IntN(ids.n-n+1)
+	dst = fmt.Appendf(dst, "INSERT INTO %s VALUES ", ids.table)
+	for i := range n {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = fmt.Appendf(dst, "(%d,0,'','')", first+i)
+	}
+	dst = appendDigits(append(dst, " ON DUPLICATE KEY UPDATE k = k + 1, c = '"...), r, 10)
+	return append(dst, '\'')
+}
+
 func appendUpdate(dst []byte, r *rand.Rand, ids span) []byte {
 	dst = fmt.Appendf(dst, "UPDATE %s SET k = %d, c = '", ids.table, 1+r.IntN(ids.n))
 	dst = appendDigits(dst, r, 10)
@@ -95,6 +122,27 @@ func appendOLTP(dst []byte, r *rand.Rand, ids span) []byte {
 		dst = append(append(dst, "; "...), text...)
 	}
 	return append(dst, "; COMMIT"...)
+}
+
+// oltpGroup is about as many transactions as duplex joins of a backlog.
+const oltpGroup = 125
+
+// appendOLTPRows writes the rows of a group as they are in the end: of each
+// transaction three, since one goes and comes again.
+func appendOLTPRows(dst []byte, r *rand.Rand, ids span) []byte {
+	dst = fmt.Appendf(dst, "INSERT INTO %s VALUES ", ids.table)
+	rows := make([]int, 3*oltpGroup)
+	for i := range rows {
+		rows[i] = ids.pick(r)
+	}
+	slices.Sort(rows) // connections that take rows in any order wait for each other
+	for i, id := range rows {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendRow(dst, r, id, ids.n, ids.pad)
+	}
+	return append(dst, " ON DUPLICATE KEY UPDATE k = VALUES(k), c = VALUES(c), pad = VALUES(pad)"...)
 }
 
 // oltpChanges gives the statements of sysbench's oltp_write_only.
@@ -132,21 +180,28 @@ func appendDigits(dst []byte, r *rand.Rand, groups int) []byte {
 	return dst
 }
 
+// writers write a backlog.
+const writers = 8
+
 // backlog writes transactions of a kind from 8 connections, each to one of the
 // spans, of which there is one for each table.
 func backlog(ctx context.Context, s *server, w work, txns int, spans []span) error {
-	const writers = 8
 	return s.write(ctx, writers, func(ctx context.Context, conn *sql.Conn, n int) error {
-		r := rand.New(rand.NewPCG(uint64(1+spans[0].first), uint64(n)))
-		var text []byte
-		for range (n+1)*txns/writers - n*txns/writers {
-			text = w.append(text[:0], r, spans[r.IntN(len(spans))])
-			if err := again(ctx, conn, string(text)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return eachText(w.append, n, txns, spans, func(text []byte) error { return again(ctx, conn, string(text)) })
 	})
+}
+
+// eachText gives the statements of each transaction of one writer.
+func eachText(text func(dst []byte, r *rand.Rand, ids span) []byte, writer, txns int, spans []span, fn func([]byte) error) error {
+	r := rand.New(rand.NewPCG(uint64(1+spans[0].first), uint64(writer)))
+	var buf []byte
+	for range (writer+1)*txns/writers - writer*txns/writers {
+		buf = text(buf[:0], r, spans[r.IntN(len(spans))])
+		if err := fn(buf); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write lets writers work at once, each with its number and a connection of its own.
