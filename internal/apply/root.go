@@ -53,7 +53,7 @@ func (a *Applier) rootRows(ctx context.Context, s *tenant.Session, f *reference)
 	if err != nil {
 		return err
 	}
-	query := f.orphans(own)
+	query := f.orphans(own, a.cfg.Target.AsWritten())
 	var last []conflict.Key
 	for tries := 0; ; {
 		var keys []conflict.Key
@@ -96,8 +96,8 @@ func (a *Applier) placeAnew(ctx context.Context, keys []conflict.Key) error {
 }
 
 // orphans is the SELECT of rows that lack a parent.
-func (f *reference) orphans(own *plan) string {
-	q := append(append([]byte("SELECT "), own.selected...), " FROM "...)
+func (f *reference) orphans(own *plan, hint string) string {
+	q := append(append([]byte("SELECT "+hint), own.selected...), " FROM "...)
 	q = append(append(q, own.name...), " AS `duplex_child` WHERE "...)
 	for _, c := range f.columns.cols {
 		q = append(change.AppendIdent(q, f.child.table.Columns[c].Name), " IS NOT NULL AND "...)

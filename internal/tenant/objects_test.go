@@ -240,3 +240,15 @@ func TestOpenRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "site here, 127.0.0.1:1")
 	require.Equal(t, tenant.Reconnect, tenant.Classify(err))
 }
+
+// testOrphans: a row that lost its parent with checks off is found.
+func testOrphans(t *testing.T, s *server) {
+	s.exec(t, "CREATE DATABASE orphans", "CREATE TABLE orphans.parent (id int PRIMARY KEY) ENGINE=InnoDB",
+		"CREATE TABLE orphans.child (id int PRIMARY KEY, p int NOT NULL, FOREIGN KEY (p) REFERENCES orphans.parent (id)) ENGINE=InnoDB",
+		"INSERT INTO orphans.parent VALUES (1), (2)", "INSERT INTO orphans.child VALUES (10, 1), (20, 2)",
+		"SET foreign_key_checks = 0; DELETE FROM orphans.parent WHERE id = 2; SET foreign_key_checks = 1")
+	var id int
+	require.NoError(t, s.db.QueryRow("SELECT "+s.tenant.AsWritten()+
+		"id FROM orphans.child AS c WHERE NOT EXISTS (SELECT 1 FROM orphans.parent AS p WHERE p.id = c.p)").Scan(&id))
+	require.Equal(t, 20, id)
+}

@@ -69,6 +69,7 @@ func TestServers(t *testing.T) {
 				{"catalogue", testCatalogue},
 				{"torn", testTorn},
 				{"objects", testObjects},
+				{"orphans", testOrphans},
 				{"session", testSession},
 				{"plain user", testPlainUser},
 				{"stored bytes", testStoredBytes},

@@ -110,9 +110,11 @@ func TestBinaryLog(t *testing.T) {
 				err := db.QueryRow("SELECT @@log_bin, @@binlog_format, @@binlog_row_image").Scan(&on, &format, &image)
 				require.NoError(t, err)
 				require.Equal(t, []string{"1", "ROW", "FULL"}, []string{on, format, image})
-				var id int
-				require.NoError(t, db.QueryRow("SELECT @@server_id").Scan(&id))
-				require.Equal(t, s.ServerID(), id)
+				if kind != tenant.OceanBase { // which has one number for all tenants, and the stand-in its own in the log
+					var id int
+					require.NoError(t, db.QueryRow("SELECT @@server_id").Scan(&id))
+					require.Equal(t, s.ServerID(), id)
+				}
 				requireEmptyLog(t, s)
 			}
 		})
