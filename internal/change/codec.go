@@ -219,6 +219,11 @@ func (c *Column) AppendLiteral(dst []byte, v Value) []byte {
 // NO_BACKSLASH_ESCAPES.
 func appendQuoted(dst, b []byte) []byte {
 	dst = append(dst, '\'')
+	// Mostly nothing is to be escaped; four looks for one byte each take a quarter of the
+	// time of one for any of four.
+	if bytes.IndexByte(b, '\'') < 0 && bytes.IndexByte(b, '\\') < 0 && bytes.IndexByte(b, 0) < 0 && bytes.IndexByte(b, 0x1a) < 0 {
+		return append(append(dst, b...), '\'')
+	}
 	for len(b) > 0 {
 		i := bytes.IndexAny(b, "\x00'\\\x1a")
 		if i < 0 {

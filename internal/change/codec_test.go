@@ -216,3 +216,11 @@ func FuzzEqualJSON(f *testing.F) {
 		require.True(t, x.Equal(x.Clone()))
 	})
 }
+
+func BenchmarkAppendString(b *testing.B) {
+	text := strings.Repeat("84739201837-", 10)
+	var dst []byte
+	for range b.N {
+		dst = change.AppendString(dst[:0], text)
+	}
+}

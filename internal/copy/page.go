@@ -209,7 +209,8 @@ func (p *page) add(t *change.Table, a *arena, row []driver.Value) error {
 		if err != nil {
 			return err
 		}
-		image[i] = a.keep(v)
+		w := &image[i]
+		w.Kind, w.Bits, w.Bytes = v.Kind, v.Bits, a.keep(v.Bytes) // one by one: v as a whole would be moved before it is stored
 		p.bytes += 8 + int64(len(v.Bytes))
 	}
 	p.rows = append(p.rows, image)
@@ -246,15 +247,15 @@ func (a *arena) image(n int) []change.Value {
 	return image
 }
 
-// keep gives v bytes of the arena's.
-func (a *arena) keep(v change.Value) change.Value {
-	if n := len(v.Bytes); v.Bytes != nil {
-		if cap(a.bytes)-len(a.bytes) < n {
-			a.bytes = make([]byte, 0, max(n, arenaBytes))
-		}
-		at := len(a.bytes)
-		a.bytes = append(a.bytes, v.Bytes...)
-		v.Bytes = a.bytes[at : at+n : at+n]
+// keep gives a copy of b in memory of the arena's.
+func (a *arena) keep(b []byte) []byte {
+	if b == nil {
+		return nil
 	}
-	return v
+	if cap(a.bytes)-len(a.bytes) < len(b) {
+		a.bytes = make([]byte, 0, max(len(b), arenaBytes))
+	}
+	at := len(a.bytes)
+	a.bytes = append(a.bytes, b...)
+	return a.bytes[at:len(a.bytes):len(a.bytes)]
 }
