@@ -188,8 +188,8 @@ const (
 // tables reads the tables of one database, or only one, that match. Its
 // questions see the catalogue one after the other. A table that changes or goes
 // between two of them may come out as none that ever was: what looks so is read
-// until it comes out the same some times, and for want of a key its statement, which
-// the server makes at one moment, has to say the same.
+// until it comes out the same some times, and its statement, which the server
+// makes at one moment, has to tell the same.
 func (c *catalogue) tables(ctx context.Context, database, name string, match Match) ([]*schema.Table, error) {
 	var before []*schema.Table
 	same := 0
@@ -203,7 +203,7 @@ func (c *catalogue) tables(ctx context.Context, database, name string, match Mat
 		}
 		whole := err == nil && !slices.ContainsFunc(out, torn)
 		if err == nil && !whole && same >= tornSame {
-			if whole, err = c.keyless(ctx, out); err != nil && Classify(err) != Schema {
+			if whole, err = c.confirmed(ctx, out); err != nil && Classify(err) != Schema {
 				return nil, err
 			}
 		}
@@ -220,16 +220,27 @@ var errTorn = errors.New("definitions change all the time")
 // torn reports whether a table may have been read in part before and in part
 // behind a change.
 func torn(t *schema.Table) bool {
-	lacks := func(name string) bool { return name != "" && t.Column(name) < 0 }
-	if len(t.Columns) == 0 || len(t.Keys) == 0 {
-		return true
-	}
-	for i := range t.Keys {
-		if slices.ContainsFunc(t.Keys[i].Parts, func(p schema.KeyPart) bool { return lacks(p.Column) }) {
-			return true
+	return len(t.Columns) == 0 || len(t.Keys) == 0 || len(absent(t)) > 0
+}
+
+// absent lists the columns that a table's keys name and that it does not have.
+func absent(t *schema.Table) (names []string) {
+	add := func(name string) {
+		if name != "" && t.Column(name) < 0 {
+			names = append(names, name)
 		}
 	}
-	return slices.ContainsFunc(t.ForeignKeys, func(f schema.ForeignKey) bool { return slices.ContainsFunc(f.Columns, lacks) })
+	for i := range t.Keys {
+		for _, p := range t.Keys[i].Parts {
+			add(p.Column)
+		}
+	}
+	for i := range t.ForeignKeys {
+		for _, name := range t.ForeignKeys[i].Columns {
+			add(name)
+		}
+	}
+	return names
 }
 
 // read is tables, read once.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"duplex/internal/schema"
 )
@@ -38,18 +40,31 @@ func (c *catalogue) statement(ctx context.Context, table *schema.Table) (text st
 }
 
 // aKey is a line of a statement that declares a key.
-var aKey = regexp.MustCompile(`(?m)^\s+(PRIMARY |UNIQUE |FULLTEXT |SPATIAL )?(KEY|INDEX)\b`)
+var aKey = regexp.MustCompile(`(?m)^\s+(PRIMARY |UNIQUE |FULLTEXT |SPATIAL |VECTOR )?(KEY|INDEX)\b`)
 
-// keyless reports whether those of the tables that have no key have none in their
-// statement either.
-func (c *catalogue) keyless(ctx context.Context, tables []*schema.Table) (bool, error) {
+// confirmed reports whether the statements of those of the tables that look torn
+// tell of the same columns and of as many keys.
+func (c *catalogue) confirmed(ctx context.Context, tables []*schema.Table) (bool, error) {
 	for _, table := range tables {
-		if len(table.Keys) > 0 {
+		if !torn(table) {
 			continue
 		}
-		if text, err := c.statement(ctx, table); err != nil || aKey.MatchString(text) {
+		if text, err := c.statement(ctx, table); err != nil || !tells(text, table) {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// tells reports whether a statement declares as many keys as a table was read
+// with, and just its columns.
+func tells(statement string, t *schema.Table) bool {
+	declares := func(column string) bool {
+		return strings.Contains(statement, "\n  "+schema.Ident(column)+" ")
+	}
+	if len(t.Columns) == 0 || len(aKey.FindAllStringIndex(statement, -1)) != len(t.Keys) {
+		return false
+	}
+	return !slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return !declares(c.Name) }) &&
+		!slices.ContainsFunc(absent(t), declares)
 }
